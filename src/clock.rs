@@ -1,0 +1,90 @@
+//! The only reader of time.
+//!
+//! Durations are measured in *ticks* of the processor's time-stamp counter and
+//! turned into nanoseconds where somebody reads them, never on the hot path.
+//! Where the counter cannot be trusted (no invariant TSC), quanta falls back to
+//! the operating system's monotonic clock and a tick is a nanosecond.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "this is the room they are banned to"
+)]
+
+use std::time::{Duration, SystemTime};
+
+/// Long enough that rounding in the conversion is below a part in a billion.
+const SPAN: u64 = 1 << 40;
+
+/// A calibrated clock. Cloning it is cheap.
+#[derive(Clone, Debug)]
+pub(crate) struct Clock {
+    counter: quanta::Clock,
+}
+
+impl Clock {
+    /// Calibrates on the first call in a process (up to 0.2 s), then shares.
+    pub(crate) fn new() -> Self {
+        Self {
+            counter: quanta::Clock::new(),
+        }
+    }
+
+    /// Now, in ticks. Two readings on different cores may differ by a few
+    /// ticks in the wrong direction: always subtract saturating.
+    #[inline]
+    pub(crate) fn ticks(&self) -> u64 {
+        self.counter.raw()
+    }
+
+    /// Nanoseconds in a number of ticks.
+    pub(crate) fn nanos(&self, ticks: u64) -> u64 {
+        self.counter.delta_as_nanos(0, ticks)
+    }
+
+    pub(crate) fn duration(&self, ticks: u64) -> Duration {
+        Duration::from_nanos(self.nanos(ticks))
+    }
+
+    pub(crate) fn seconds(&self, ticks: u64) -> f64 {
+        self.nanos(ticks) as f64 / 1e9
+    }
+
+    /// Ticks in a duration, saturating.
+    pub(crate) fn ticks_in(&self, duration: Duration) -> u64 {
+        let per_span = u128::from(self.nanos(SPAN).max(1));
+        let ticks = duration.as_nanos().saturating_mul(u128::from(SPAN)) / per_span;
+        u64::try_from(ticks).unwrap_or(u64::MAX)
+    }
+
+    /// The wall clock, for people; never for a duration.
+    pub(crate) fn wall(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_and_durations_convert_both_ways() {
+        let clock = Clock::new();
+        for millis in [1, 10, 250, 5_000, 3_600_000] {
+            let duration = Duration::from_millis(millis);
+            let back = clock.duration(clock.ticks_in(duration));
+            assert!(
+                duration.abs_diff(back) < Duration::from_micros(2) * (millis as u32 / 1000 + 1)
+            );
+        }
+        assert_eq!(clock.ticks_in(Duration::MAX), u64::MAX);
+    }
+
+    #[test]
+    fn ticks_agree_with_the_operating_systems_clock() {
+        let clock = Clock::new();
+        let (start, reference) = (clock.ticks(), std::time::Instant::now());
+        std::thread::sleep(Duration::from_millis(50));
+        let (ticks, expected) = (clock.ticks() - start, reference.elapsed());
+        let ratio = clock.duration(ticks).as_secs_f64() / expected.as_secs_f64();
+        assert!((0.9..1.1).contains(&ratio), "ratio {ratio}");
+    }
+}

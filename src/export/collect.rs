@@ -1,0 +1,292 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use prometheus::TextEncoder;
+use prometheus::proto::MetricFamily;
+
+use super::families::Families;
+use super::names;
+use crate::builder::{Detail, Family};
+use crate::health::Shared;
+use crate::primitive::Ordering;
+use crate::recorder::{Outcome, RouteId, Series, SeriesTotals};
+use crate::route::{METHOD_NAMES, OVERFLOW};
+use crate::runtime::RuntimeFigures;
+use crate::watchdog::{Cause, stalls};
+
+/// All metrics, in Prometheus' text format.
+pub(crate) fn render(shared: &Shared) -> String {
+    let mut page = String::with_capacity(16 * 1024);
+    // Writing to a string cannot fail, and no family is without samples.
+    let _ = TextEncoder::new().encode_utf8(&collect(shared), &mut page);
+    page
+}
+
+/// All metrics. Sends each runtime a probe for its scheduler lag, to be seen
+/// at the next scrape: also a service without requests has the figure then.
+pub(super) fn collect(shared: &Shared) -> Vec<MetricFamily> {
+    let page = Page {
+        shared,
+        names: shared.instance.routes.list(),
+        series: shared.instance.recorder.snapshot(),
+    };
+    let mut out = Families::new(&shared.options.namespace, &shared.instance.clock);
+    page.requests(&mut out);
+    page.polls(&mut out);
+    page.runtimes(&mut out);
+    page.blocking_pool(&mut out);
+    page.own_health(&mut out);
+    shared.runtimes.probe(&shared.instance.clock);
+    out.finish()
+}
+
+struct Page<'s> {
+    shared: &'s Shared,
+    names: Vec<Arc<str>>,
+    series: BTreeMap<Series, SeriesTotals>,
+}
+
+impl Page<'_> {
+    fn detail(&self, family: Family) -> Detail {
+        self.shared.options.detail[family as usize]
+    }
+
+    fn route(&self, id: RouteId) -> &str {
+        self.names.get(id.0 as usize).map_or("", |name| name)
+    }
+
+    fn by_route(&self) -> BTreeMap<RouteId, SeriesTotals> {
+        let mut routes = BTreeMap::new();
+        for (series, totals) in &self.series {
+            routes
+                .entry(series.route)
+                .or_insert(SeriesTotals::ZERO)
+                .add(totals);
+        }
+        routes
+    }
+
+    /// Each set of totals with its labels `route` and, unless lean, `method`.
+    fn labelled(&self, detail: Detail, mut each: impl FnMut(&[(&str, &str)], &SeriesTotals)) {
+        if detail == Detail::Lean {
+            for (route, totals) in self.by_route() {
+                each(&[("route", self.route(route))], &totals);
+            }
+        } else {
+            for (series, totals) in &self.series {
+                let method = METHOD_NAMES[series.method.0 as usize % METHOD_NAMES.len()];
+                each(
+                    &[("route", self.route(series.route)), ("method", method)],
+                    totals,
+                );
+            }
+        }
+    }
+
+    fn requests(&self, out: &mut Families<'_>) {
+        let detail = self.detail(Family::Requests);
+        if detail == Detail::Off {
+            return;
+        }
+        self.labelled(detail, |labels, totals| {
+            for (outcome, name) in Outcome::ALL {
+                let labels = [labels, &[("outcome", name)]].concat();
+                out.value(
+                    &names::REQUESTS_TOTAL,
+                    &labels,
+                    totals.ended[outcome as usize] as f64,
+                );
+            }
+            if detail == Detail::Full {
+                out.histogram(&names::REQUEST_DURATION, labels, &totals.request);
+            }
+        });
+        for (route, totals) in self.by_route() {
+            let labels = [("route", self.route(route))];
+            out.value(
+                &names::REQUESTS_IN_FLIGHT,
+                &labels,
+                totals.in_flight() as f64,
+            );
+        }
+    }
+
+    fn polls(&self, out: &mut Families<'_>) {
+        let detail = self.detail(Family::Polls);
+        if detail == Detail::Off {
+            return;
+        }
+        let clock = &self.shared.instance.clock;
+        self.labelled(detail, |labels, totals| {
+            out.histogram(&names::POLL_DURATION, labels, &totals.poll);
+            let labels = [labels, &[("cause", Cause::Unknown.as_str())]].concat();
+            out.value(
+                &names::BLOCKING_POLLS_TOTAL,
+                &labels,
+                totals.blocking_polls as f64,
+            );
+            let seconds = clock.seconds(totals.blocking_ticks);
+            out.value(&names::BLOCKING_SECONDS_TOTAL, &labels, seconds);
+        });
+        let stalls = stalls(&self.shared.instance);
+        for (route, totals) in self.by_route() {
+            let labels = [("route", self.route(route))];
+            if detail == Detail::Full && totals.delay.count() > 0 {
+                out.histogram(&names::SCHEDULE_DELAY, &labels, &totals.delay);
+            }
+            let stalled = stalls
+                .iter()
+                .filter(|stall| stall.series.route == route)
+                .count();
+            out.value(&names::STALLED_POLLS, &labels, stalled as f64);
+        }
+        let longest = stalls.first().map_or(0, |stall| stall.elapsed);
+        out.value(&names::LONGEST_STALL, &[], clock.seconds(longest));
+    }
+
+    fn runtimes(&self, out: &mut Families<'_>) {
+        let (runtime, pool) = (
+            self.detail(Family::Runtime),
+            self.detail(Family::BlockingPool),
+        );
+        for figures in self.shared.runtimes.figures() {
+            let labels = [("runtime", &*figures.name)];
+            if runtime != Detail::Off {
+                out.histogram(&names::SCHEDULER_LAG, &labels, &figures.lag);
+                scheduler(out, &figures);
+            }
+            if pool != Detail::Off {
+                let max = self.shared.options.blocking_threads_max;
+                out.value(&names::BLOCKING_THREADS_MAX, &labels, max as f64);
+                pool_threads(out, &figures);
+            }
+        }
+    }
+
+    fn blocking_pool(&self, out: &mut Families<'_>) {
+        let detail = self.detail(Family::BlockingPool);
+        if detail == Detail::Off {
+            return;
+        }
+        for (route, tasks) in self.shared.instance.tasks.totals() {
+            let route = ("route", self.route(route));
+            for (state, count) in [("queued", tasks.queued), ("running", tasks.running)] {
+                out.value(
+                    &names::BLOCKING_TASKS,
+                    &[route, ("state", state)],
+                    count as f64,
+                );
+            }
+            if detail == Detail::Full {
+                out.histogram(&names::BLOCKING_QUEUE_WAIT, &[route], &tasks.wait);
+                out.histogram(&names::BLOCKING_RUN, &[route], &tasks.run);
+            }
+        }
+    }
+
+    fn own_health(&self, out: &mut Families<'_>) {
+        let unstable = if cfg!(tokio_unstable) {
+            "true"
+        } else {
+            "false"
+        };
+        let build = [
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("tokio_unstable", unstable),
+            ("capture", "none"),
+        ];
+        out.value(&names::BUILD_INFO, &build, 1.0);
+        let overflowed: u64 = self
+            .series
+            .iter()
+            .filter(|(series, _)| series.route == OVERFLOW)
+            .map(|(_, totals)| totals.started)
+            .sum();
+        out.value(&names::ROUTES_OVERFLOWED_TOTAL, &[], overflowed as f64);
+        out.value(
+            &names::FINDINGS_DROPPED_TOTAL,
+            &[],
+            self.shared.findings.dropped() as f64,
+        );
+        out.histogram(
+            &names::WATCHDOG_LATENESS,
+            &[],
+            &self.shared.lateness.totals(),
+        );
+        let refused = self.shared.refused.load(Ordering::Relaxed);
+        out.value(&names::EXPORTER_REFUSED_TOTAL, &[], refused as f64);
+        // This one counts itself.
+        let series = out.series() + 1;
+        out.value(&names::SERIES, &[], series as f64);
+    }
+}
+
+#[cfg(feature = "runtime-metrics")]
+fn scheduler(out: &mut Families<'_>, figures: &RuntimeFigures) {
+    let (runtime, tokio) = (("runtime", &*figures.name), &figures.tokio);
+    out.value(&names::WORKERS, &[runtime], tokio.workers as f64);
+    out.value(&names::ALIVE_TASKS, &[runtime], tokio.alive_tasks as f64);
+    out.value(
+        &names::GLOBAL_QUEUE_DEPTH,
+        &[runtime],
+        tokio.global_queue_depth as f64,
+    );
+    for (worker, (busy, parks)) in tokio.by_worker.iter().enumerate() {
+        let labels = [runtime, ("worker", &worker.to_string())];
+        out.value(&names::WORKER_BUSY, &labels, *busy);
+        out.value(&names::WORKER_PARKS, &labels, *parks as f64);
+    }
+    #[cfg(tokio_unstable)]
+    for (metric, value) in [
+        (
+            &names::LOCAL_QUEUE_DEPTH,
+            tokio.unstable.local_queue_depth as u64,
+        ),
+        (&names::TASK_POLLS_TOTAL, tokio.unstable.task_polls),
+        (&names::STEALS_TOTAL, tokio.unstable.steals),
+        (
+            &names::STEAL_OPERATIONS_TOTAL,
+            tokio.unstable.steal_operations,
+        ),
+        (
+            &names::LOCAL_SCHEDULES_TOTAL,
+            tokio.unstable.local_schedules,
+        ),
+        (
+            &names::REMOTE_SCHEDULES_TOTAL,
+            tokio.unstable.remote_schedules,
+        ),
+        (&names::OVERFLOWS_TOTAL, tokio.unstable.overflows),
+        (&names::NOOP_WAKES_TOTAL, tokio.unstable.noop_wakes),
+        (&names::FORCED_YIELDS_TOTAL, tokio.unstable.forced_yields),
+        (&names::IO_EVENTS_TOTAL, tokio.unstable.io_events),
+    ] {
+        out.value(metric, &[runtime], value as f64);
+    }
+}
+
+#[cfg(not(feature = "runtime-metrics"))]
+fn scheduler(_: &mut Families<'_>, _: &RuntimeFigures) {}
+
+#[cfg(all(tokio_unstable, feature = "runtime-metrics"))]
+fn pool_threads(out: &mut Families<'_>, figures: &RuntimeFigures) {
+    let (labels, tokio) = ([("runtime", &*figures.name)], &figures.tokio.unstable);
+    out.value(
+        &names::BLOCKING_THREADS,
+        &labels,
+        tokio.blocking_threads as f64,
+    );
+    out.value(
+        &names::BLOCKING_THREADS_IDLE,
+        &labels,
+        tokio.blocking_threads_idle as f64,
+    );
+    out.value(
+        &names::BLOCKING_QUEUE_DEPTH,
+        &labels,
+        tokio.blocking_queue_depth as f64,
+    );
+}
+
+#[cfg(not(all(tokio_unstable, feature = "runtime-metrics")))]
+fn pool_threads(_: &mut Families<'_>, _: &RuntimeFigures) {}

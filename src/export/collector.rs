@@ -1,0 +1,69 @@
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use prometheus::core::Desc;
+use prometheus::proto::MetricFamily;
+
+use super::collect::collect;
+use super::families::full_name;
+use super::names::METRICS;
+use crate::health::Shared;
+
+/// All metrics, for a [`prometheus::Registry`]; made by
+/// [`RuntimeHealth::collector`](crate::RuntimeHealth::collector).
+///
+/// ```
+/// # use tower_runtime_health::RuntimeHealth;
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let health = RuntimeHealth::builder().start()?;
+/// let registry = prometheus::Registry::new();
+/// registry.register(Box::new(health.collector()))?;
+/// assert!(registry.gather().iter().any(|family| family.name() == "runtime_health_build_info"));
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Collector {
+    shared: Arc<Shared>,
+    descriptions: Vec<Desc>,
+}
+
+impl Collector {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let namespace = &shared.options.namespace;
+        let descriptions = METRICS
+            .iter()
+            .filter_map(|metric| {
+                let labels = metric
+                    .labels
+                    .iter()
+                    .map(|label| (*label).to_owned())
+                    .collect();
+                let name = full_name(namespace, metric);
+                // Fails for illegal names only: the table has none (a test
+                // registers it), and the namespace was validated.
+                Desc::new(name, metric.help.to_owned(), labels, HashMap::new()).ok()
+            })
+            .collect();
+        Self {
+            shared,
+            descriptions,
+        }
+    }
+}
+
+impl fmt::Debug for Collector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Collector").finish_non_exhaustive()
+    }
+}
+
+impl prometheus::core::Collector for Collector {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descriptions.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        collect(&self.shared)
+    }
+}

@@ -1,0 +1,156 @@
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, oneshot};
+
+use super::respond::respond;
+use crate::error::{Error, Kind};
+use crate::health::Shared;
+use crate::primitive::Ordering;
+
+const NAME: &str = "health-exporter";
+
+/// How many connections are served at once; more are closed and counted.
+const MAX_CONNECTIONS: usize = 32;
+/// How long a client may take to send its headers.
+const HEADER_TIME: Duration = Duration::from_secs(5);
+/// How long a connection lives in all. Each carries one request: a scraper
+/// that reads slowly or never cannot hold its place.
+const CONNECTION_TIME: Duration = Duration::from_secs(30);
+/// How large a request's head may be.
+const MAX_HEAD: usize = 16 * 1024;
+/// How long to wait when no connection can be accepted: the process may be out
+/// of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// An address the exporter listens on, and nothing started yet.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    listener: std::net::TcpListener,
+    addr: SocketAddr,
+}
+
+impl Listener {
+    pub(crate) fn bind(address: SocketAddr) -> Result<Self, Error> {
+        let bound = std::net::TcpListener::bind(address).and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            let addr = listener.local_addr()?;
+            Ok(Self { listener, addr })
+        });
+        bound.map_err(|source| Kind::Listen { address, source }.into())
+    }
+
+    /// Serves from a thread of its own, with a runtime of its own: it answers
+    /// while every worker of the service is stuck.
+    pub(crate) fn serve(self, shared: Arc<Shared>) -> Result<Server, Error> {
+        let Self { listener, addr } = self;
+        let (stop, stopped) = oneshot::channel();
+        let (ready, started) = mpsc::sync_channel(1);
+        std::thread::Builder::new()
+            .name(NAME.into())
+            .spawn(move || run(listener, shared, &ready, stopped))
+            .map_err(|source| Kind::Thread { name: NAME, source })?;
+        match started.recv() {
+            Ok(Ok(())) => Ok(Server {
+                addr,
+                stop: Some(stop),
+            }),
+            Ok(Err(source)) => Err(Kind::Exporter(source).into()),
+            Err(_) => Err(Kind::Exporter(io::Error::other("its thread ended")).into()),
+        }
+    }
+}
+
+/// The running exporter; ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    addr: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+impl Server {
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // Fails only if the thread has ended.
+            let _ = stop.send(());
+        }
+    }
+}
+
+fn run(
+    listener: std::net::TcpListener,
+    shared: Arc<Shared>,
+    ready: &mpsc::SyncSender<io::Result<()>>,
+    stopped: oneshot::Receiver<()>,
+) {
+    let listening = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .and_then(|runtime| {
+            let inside = runtime.enter();
+            let listener = TcpListener::from_std(listener)?;
+            drop(inside);
+            Ok((runtime, listener))
+        });
+    // Whoever waits for the answer is there until it comes.
+    match listening {
+        Err(error) => drop(ready.send(Err(error))),
+        Ok((runtime, listener)) => {
+            drop(ready.send(Ok(())));
+            drop(runtime.spawn(accept(listener, shared)));
+            // Dropping the runtime then closes the listener and what is open.
+            let _ = runtime.block_on(stopped);
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let refused = || shared.refused.fetch_add(1, Ordering::Relaxed);
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => match Arc::clone(&places).try_acquire_owned() {
+                Ok(place) => {
+                    let shared = Arc::clone(&shared);
+                    drop(tokio::spawn(async move {
+                        serve(stream, shared).await;
+                        drop(place);
+                    }));
+                }
+                Err(_) => drop(refused()),
+            },
+            Err(_) => {
+                refused();
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    let service = service_fn(move |request| {
+        let response = respond(&shared, &request);
+        async move { Ok::<_, Infallible>(response) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME)
+        .max_buf_size(MAX_HEAD)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    // Errors and time-outs are the client's; there is nobody to tell.
+    let _ = tokio::time::timeout(CONNECTION_TIME, connection).await;
+}

@@ -1,0 +1,169 @@
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use crate::HealthLayer;
+use crate::builder::{Builder, Options};
+use crate::error::Error;
+use crate::instance::Instance;
+use crate::recorder::Histogram;
+use crate::route::NONE;
+use crate::runtime::Runtimes;
+use crate::watchdog::{Finding, FindingStore, Watchdog};
+
+/// All data of one `RuntimeHealth`. Outlives the threads that work on it as
+/// long as somebody reads it.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) instance: Arc<Instance>,
+    pub(crate) findings: FindingStore,
+    /// How late the watchdog woke. It is the one writer.
+    pub(crate) lateness: Histogram<9>,
+    pub(crate) runtimes: Runtimes,
+    /// Connections the exporter refused.
+    #[cfg(feature = "prometheus")]
+    pub(crate) refused: crate::primitive::AtomicU64,
+    pub(crate) options: Options,
+}
+
+/// What keeps the threads alive: held by every handle, layer and service.
+#[derive(Debug)]
+pub(crate) struct Owner {
+    shared: Arc<Shared>,
+    #[expect(dead_code, reason = "stops its thread when dropped")]
+    watchdog: Watchdog,
+    #[cfg(feature = "server")]
+    exporter: Option<crate::export::Server>,
+}
+
+impl Owner {
+    #[inline]
+    pub(crate) fn instance(&self) -> &Arc<Instance> {
+        &self.shared.instance
+    }
+}
+
+/// Runtime health of one service: makes the [layer](Self::layer), holds the
+/// [findings](Self::findings), and serves or [collects](Self::collector) the
+/// metrics.
+///
+/// Cloning it gives another handle to the same. Its threads end when the last
+/// handle, layer and service made from it are dropped. Several of them work
+/// side by side in one process.
+///
+/// ```
+/// use tower_runtime_health::RuntimeHealth;
+///
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let health = RuntimeHealth::builder().start()?;
+/// let app: axum::Router = axum::Router::new()
+///     .route("/", axum::routing::get(|| async { "hello" }))
+///     .layer(health.layer());
+/// # drop(app); Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct RuntimeHealth {
+    owner: Arc<Owner>,
+}
+
+impl RuntimeHealth {
+    /// Options, all with defaults.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        watchdog: Watchdog,
+        #[cfg(feature = "server")] exporter: Option<crate::export::Server>,
+    ) -> Self {
+        Self {
+            owner: Arc::new(Owner {
+                shared,
+                watchdog,
+                #[cfg(feature = "server")]
+                exporter,
+            }),
+        }
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.owner.shared
+    }
+
+    /// The middleware. Make as many as you like; they count into the same
+    /// figures.
+    pub fn layer(&self) -> HealthLayer {
+        HealthLayer::new(Arc::clone(&self.owner))
+    }
+
+    /// What has blocked the executor so far, the costliest first. Bounded by
+    /// [`Builder::max_findings`].
+    pub fn findings(&self) -> Vec<Finding> {
+        let instance = &self.shared().instance;
+        self.shared()
+            .findings
+            .list(&instance.clock, &instance.routes)
+    }
+
+    /// Observes another runtime, under a name of its own (the label `runtime`).
+    ///
+    /// It is let go when it has shut down.
+    ///
+    /// # Errors
+    ///
+    /// If a runtime of that name is observed already
+    /// ([`Error::is_invalid_option`]).
+    pub fn observe_runtime(&self, handle: &Handle, name: impl Into<String>) -> Result<(), Error> {
+        let bounds = self.shared().instance.recorder.bounds().delay;
+        self.shared()
+            .runtimes
+            .observe(handle.clone(), name.into(), bounds)
+    }
+
+    /// As [`spawn_blocking`](crate::spawn_blocking), for work that no request
+    /// causes: it is counted by this `RuntimeHealth`, under the route `<none>`.
+    ///
+    /// # Panics
+    ///
+    /// If called outside of a tokio runtime, as tokio's does.
+    #[track_caller]
+    pub fn spawn_blocking<F, R>(&self, task: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        crate::blocking::spawn_from(Arc::clone(&self.shared().instance), NONE, task)
+    }
+
+    /// Where the exporter listens: the address given to
+    /// [`Builder::serve_metrics`], with the port that a port of 0 has become.
+    /// `None` if none was asked for.
+    #[cfg(feature = "server")]
+    pub fn metrics_addr(&self) -> Option<std::net::SocketAddr> {
+        self.owner
+            .exporter
+            .as_ref()
+            .map(crate::export::Server::addr)
+    }
+
+    /// All metrics as a collector for a [`prometheus::Registry`] of yours.
+    ///
+    /// Two of them can share a registry only with different
+    /// [namespaces](Builder::namespace). It does not keep the threads alive.
+    #[cfg(feature = "prometheus")]
+    pub fn collector(&self) -> crate::Collector {
+        crate::Collector::new(Arc::clone(self.shared()))
+    }
+
+    /// All metrics in Prometheus' text format, as the exporter serves them.
+    ///
+    /// Takes about a microsecond a series. For a service that wants to serve
+    /// them from a server of its own; that one should not run on the runtime
+    /// that is observed.
+    #[cfg(feature = "prometheus")]
+    pub fn render(&self) -> String {
+        crate::export::render(self.shared())
+    }
+}

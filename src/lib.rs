@@ -1,0 +1,31 @@
+//! x
+#![forbid(unsafe_code)]
+
+mod blocking;
+mod builder;
+mod clock;
+mod error;
+#[cfg(feature = "prometheus")]
+mod export;
+mod health;
+mod instance;
+mod local;
+mod middleware;
+mod primitive;
+#[cfg_attr(not(feature = "prometheus"), allow(dead_code, unused_imports))]
+mod recorder;
+mod route;
+mod runtime;
+mod slot;
+mod watchdog;
+
+pub use blocking::spawn_blocking;
+pub use builder::{Builder, Detail, Family};
+pub use error::Error;
+#[cfg(feature = "prometheus")]
+pub use export::{Collector, names};
+pub use health::RuntimeHealth;
+pub use middleware::{HealthLayer, HealthService, ResponseBody, ResponseFuture};
+pub use route::{AutoRoute, RequestHead, RouteFn, RouteLabel};
+pub use slot::Phase;
+pub use watchdog::{Cause, Finding};

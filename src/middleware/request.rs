@@ -1,0 +1,218 @@
+use std::sync::Arc;
+use std::task::Context;
+
+use http::{HeaderMap, Method, StatusCode};
+
+use super::delay::WakeDelay;
+use super::guard::PollGuard;
+use crate::instance::Instance;
+use crate::local::Local;
+use crate::recorder::{Outcome, RouteId, Series, SeriesCells};
+use crate::route::{Found, UNMATCHED, grpc_serves, method_id};
+use crate::slot::Phase;
+
+/// One request, from `call` to its end. Counted exactly once: when this is
+/// dropped, wherever that is.
+#[derive(Debug)]
+pub(super) struct RequestGuard {
+    instance: Arc<Instance>,
+    series: Series,
+    /// In ticks.
+    started: u64,
+    /// When the last timed poll ended, in ticks.
+    last_poll_ended: u64,
+    /// The outcome, should this be dropped now.
+    outcome: Outcome,
+    /// The outcome, should this be dropped between two polls.
+    if_dropped: Outcome,
+    /// False inside another layer of the same instance, which counts it.
+    counted: bool,
+    is_head: bool,
+    /// The gRPC path this request would be labelled with, if its method turns
+    /// out to exist. Allocated for the first requests of each method only.
+    unconfirmed: Option<Box<str>>,
+    delay: Option<WakeDelay>,
+}
+
+impl RequestGuard {
+    pub(super) fn begin(instance: &Arc<Instance>, method: &Method, found: Found<'_>) -> Self {
+        let local = Local::of(instance);
+        let counted = local.as_ref().is_none_or(|local| !local.is_polling());
+        let (route, unconfirmed) = resolve(instance, local.as_deref(), found);
+        let series = Series {
+            route,
+            method: method_id(method),
+        };
+        let started = instance.clock.ticks();
+        let delay = local
+            .filter(|local| counted && local.measures_delay(instance, started))
+            .map(|_| WakeDelay::new(instance.clock.clone()));
+        let request = Self {
+            instance: Arc::clone(instance),
+            series,
+            started,
+            last_poll_ended: started,
+            outcome: Outcome::Cancelled,
+            if_dropped: Outcome::Cancelled,
+            counted,
+            is_head: method == Method::HEAD,
+            unconfirmed,
+            delay,
+        };
+        if counted {
+            request.record(SeriesCells::request_started);
+        }
+        request
+    }
+
+    /// Times something that is not polled with a waker.
+    #[inline]
+    pub(super) fn timed<T>(&mut self, phase: Phase, inner: impl FnOnce() -> T) -> T {
+        // Stands if `inner` unwinds.
+        self.outcome = Outcome::Error;
+        let result = match Local::of(&self.instance) {
+            Some(local) if !local.is_polling() => {
+                let end = &mut self.last_poll_ended;
+                let _poll = PollGuard::enter(local, &self.instance, self.series, phase, end);
+                inner()
+            }
+            // A layer further out times this thread already, or the thread is
+            // being torn down.
+            _ => inner(),
+        };
+        self.outcome = self.if_dropped;
+        result
+    }
+
+    /// Times one poll.
+    #[inline]
+    pub(super) fn poll<T>(
+        &mut self,
+        phase: Phase,
+        cx: &mut Context<'_>,
+        inner: impl FnOnce(&mut Context<'_>) -> T,
+    ) -> T {
+        let Some(delay) = self.delay.take() else {
+            return self.timed(phase, || inner(cx));
+        };
+        let result = self.poll_with_delay(&delay, phase, cx, inner);
+        self.delay = Some(delay);
+        result
+    }
+
+    #[cold]
+    fn poll_with_delay<T>(
+        &mut self,
+        delay: &WakeDelay,
+        phase: Phase,
+        cx: &mut Context<'_>,
+        inner: impl FnOnce(&mut Context<'_>) -> T,
+    ) -> T {
+        self.outcome = Outcome::Error;
+        let result = match Local::of(&self.instance) {
+            Some(local) if !local.is_polling() => {
+                let end = &mut self.last_poll_ended;
+                let poll = PollGuard::enter(local, &self.instance, self.series, phase, end);
+                if let Some(ticks) = delay.poll_begins(cx.waker(), poll.start()) {
+                    poll.delayed(ticks);
+                }
+                inner(&mut Context::from_waker(delay.waker()))
+            }
+            _ => inner(cx),
+        };
+        self.outcome = self.if_dropped;
+        result
+    }
+
+    /// The response's head is there.
+    pub(super) fn response(&mut self, status: StatusCode, headers: &HeaderMap) {
+        if let Some(path) = self.unconfirmed.take()
+            && grpc_serves(status, headers)
+        {
+            // Later requests find it; this one ends where it was begun.
+            self.instance.routes.intern(&path);
+        }
+        // No content follows (RFC 9110, 6.4.1): servers drop the body unpolled.
+        let bodyless = self.is_head
+            || status.is_informational()
+            || status == StatusCode::NO_CONTENT
+            || status == StatusCode::NOT_MODIFIED;
+        if bodyless {
+            self.completes_if_dropped();
+        }
+    }
+
+    /// All there is to send was handed over, though the end was not asked for.
+    pub(super) fn completes_if_dropped(&mut self) {
+        self.if_dropped = Outcome::Completed;
+        self.outcome = Outcome::Completed;
+    }
+
+    /// The request has ended, with the poll that was timed last.
+    #[inline]
+    pub(super) fn end(mut self, outcome: Outcome) {
+        self.outcome = outcome;
+        self.count_end(self.last_poll_ended);
+    }
+
+    #[inline]
+    fn count_end(&mut self, now: u64) {
+        if std::mem::take(&mut self.counted) {
+            let ticks = now.saturating_sub(self.started);
+            let (bounds, outcome) = (self.instance.recorder.bounds(), self.outcome);
+            self.record(|cells| cells.request_ended(bounds, outcome, ticks));
+        }
+    }
+
+    #[inline]
+    fn record(&self, record: impl FnOnce(&SeriesCells)) {
+        match Local::of(&self.instance) {
+            Some(local) => {
+                if let Some(cells) = local.shard.cells(self.series) {
+                    record(cells);
+                }
+            }
+            None => self
+                .instance
+                .recorder
+                .record_without_thread(self.series, record),
+        }
+    }
+}
+
+impl Drop for RequestGuard {
+    fn drop(&mut self) {
+        if self.counted {
+            let now = self.instance.clock.ticks();
+            self.count_end(now);
+        }
+    }
+}
+
+/// The route to count under and, if only the answer can tell, the name that
+/// would be better.
+fn resolve(
+    instance: &Instance,
+    local: Option<&Local>,
+    found: Found<'_>,
+) -> (RouteId, Option<Box<str>>) {
+    let routes = &instance.routes;
+    // The cache is borrowed here only, and nothing below calls user code.
+    let Some(mut cache) = local.and_then(|local| local.routes.try_borrow_mut().ok()) else {
+        return match found {
+            Found::Template(name) => (routes.intern(&name), None),
+            Found::GrpcPath { .. } | Found::Unmatched => (UNMATCHED, None),
+        };
+    };
+    match found {
+        Found::Template(name) => (cache.find_or_intern(routes, &name), None),
+        Found::Unmatched => (UNMATCHED, None),
+        Found::GrpcPath { path, otherwise } => match cache.find(routes, path) {
+            Some(route) => (route, None),
+            None => {
+                let route = otherwise.map_or(UNMATCHED, |name| cache.find_or_intern(routes, name));
+                (route, Some(path.into()))
+            }
+        },
+    }
+}

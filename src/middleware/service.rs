@@ -1,0 +1,74 @@
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::request::RequestGuard;
+use super::{ResponseBody, ResponseFuture};
+use crate::health::Owner;
+use crate::route::{AutoRoute, RequestHead, RouteLabel};
+use crate::slot::Phase;
+
+/// A service whose requests are counted and whose polls are timed.
+///
+/// Changes nothing of what passes through: requests, responses, errors, size
+/// hints, trailers and readiness are those of the inner service. It only wraps
+/// the response's body in [`ResponseBody`].
+///
+/// `poll_ready` is passed on and not timed: no request is known yet.
+#[derive(Clone, Debug)]
+pub struct HealthService<S, R = AutoRoute> {
+    inner: S,
+    owner: Arc<Owner>,
+    route: R,
+}
+
+impl<S, R> HealthService<S, R> {
+    pub(super) fn new(inner: S, owner: Arc<Owner>, route: R) -> Self {
+        Self {
+            inner,
+            owner,
+            route,
+        }
+    }
+
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Takes the middleware off.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, R, ReqBody, ResBody> Service<Request<ReqBody>> for HealthService<S, R>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    R: RouteLabel,
+    ResBody: Body,
+{
+    type Response = Response<ResponseBody<ResBody>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let found = self.route.find(RequestHead::new(&request));
+        let mut guard = RequestGuard::begin(self.owner.instance(), request.method(), found);
+        let inner = guard.timed(Phase::Call, || self.inner.call(request));
+        ResponseFuture::new(inner, guard)
+    }
+}

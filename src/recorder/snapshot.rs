@@ -1,0 +1,250 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use super::histogram::HistogramTotals;
+use super::shard::{SeriesCells, Shard};
+use super::{Bounds, Series};
+use crate::primitive::{Ordering, lock};
+
+/// All that one instance has recorded.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    bounds: Bounds,
+    routes: usize,
+    threads: Mutex<Threads>,
+}
+
+#[derive(Debug)]
+struct Threads {
+    live: Vec<Arc<Shard>>,
+    /// What threads that have ended left behind. Its one writer is whoever
+    /// holds the lock.
+    retired: Shard,
+}
+
+/// One series, summed over all threads.
+#[derive(Clone, Debug)]
+pub(crate) struct SeriesTotals {
+    pub(crate) poll: HistogramTotals<12>,
+    pub(crate) request: HistogramTotals<12>,
+    pub(crate) delay: HistogramTotals<9>,
+    pub(crate) started: u64,
+    pub(crate) ended: [u64; 3],
+    pub(crate) blocking_polls: u64,
+    pub(crate) blocking_ticks: u64,
+}
+
+impl Recorder {
+    /// `routes`: how many route ids there can be.
+    pub(crate) fn new(bounds: Bounds, routes: usize) -> Self {
+        Self {
+            bounds,
+            routes,
+            threads: Mutex::new(Threads {
+                live: Vec::new(),
+                retired: Shard::new(routes),
+            }),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
+    /// A shard for the calling thread, which alone may write to it.
+    pub(crate) fn register(&self) -> Arc<Shard> {
+        let shard = Arc::new(Shard::new(self.routes));
+        lock(&self.threads).live.push(Arc::clone(&shard));
+        shard
+    }
+
+    /// Keeps what a thread that ends has recorded. Called by that thread, so
+    /// the shard does not change any more.
+    pub(crate) fn retire(&self, shard: &Arc<Shard>) {
+        let mut threads = lock(&self.threads);
+        threads.live.retain(|other| !Arc::ptr_eq(other, shard));
+        threads.retired.absorb(shard);
+    }
+
+    /// Records from a thread whose local data is already gone: a runtime that
+    /// is dropped while its thread ends drops its requests there.
+    pub(crate) fn record_without_thread(&self, series: Series, record: impl FnOnce(&SeriesCells)) {
+        if let Some(cells) = lock(&self.threads).retired.cells(series) {
+            record(cells);
+        }
+    }
+
+    /// The sum over all threads. Writers are never made to wait: the lock is
+    /// held to copy the list of threads only.
+    pub(crate) fn snapshot(&self) -> BTreeMap<Series, SeriesTotals> {
+        let mut totals = BTreeMap::new();
+        let live = {
+            let threads = lock(&self.threads);
+            for (series, cells) in threads.retired.iter() {
+                let entry = totals.entry(series).or_insert(SeriesTotals::ZERO);
+                entry.add_ended(cells);
+                entry.add_rest(cells);
+            }
+            threads.live.clone()
+        };
+        // All ends first, then all starts: see `SeriesCells::ended`.
+        for (series, cells) in live.iter().flat_map(|shard| shard.iter()) {
+            totals
+                .entry(series)
+                .or_insert(SeriesTotals::ZERO)
+                .add_ended(cells);
+        }
+        for (series, cells) in live.iter().flat_map(|shard| shard.iter()) {
+            totals
+                .entry(series)
+                .or_insert(SeriesTotals::ZERO)
+                .add_rest(cells);
+        }
+        totals
+    }
+}
+
+impl SeriesTotals {
+    pub(crate) const ZERO: Self = Self {
+        poll: HistogramTotals::ZERO,
+        request: HistogramTotals::ZERO,
+        delay: HistogramTotals::ZERO,
+        started: 0,
+        ended: [0; 3],
+        blocking_polls: 0,
+        blocking_ticks: 0,
+    };
+
+    fn add_ended(&mut self, cells: &SeriesCells) {
+        for (mine, theirs) in self.ended.iter_mut().zip(&cells.ended) {
+            *mine += theirs.load(Ordering::Acquire);
+        }
+    }
+
+    fn add_rest(&mut self, cells: &SeriesCells) {
+        self.poll.add(&cells.poll.totals());
+        self.request.add(&cells.request.totals());
+        if let Some(delay) = cells.delay.get() {
+            self.delay.add(&delay.totals());
+        }
+        self.started += cells.started.load(Ordering::Relaxed);
+        self.blocking_polls += cells.blocking_polls.load(Ordering::Relaxed);
+        self.blocking_ticks += cells.blocking_ticks.load(Ordering::Relaxed);
+    }
+
+    /// Adds another series, for a coarser label.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.poll.add(&other.poll);
+        self.request.add(&other.request);
+        self.delay.add(&other.delay);
+        self.started += other.started;
+        for (mine, theirs) in self.ended.iter_mut().zip(other.ended) {
+            *mine += theirs;
+        }
+        self.blocking_polls += other.blocking_polls;
+        self.blocking_ticks += other.blocking_ticks;
+    }
+
+    /// Requests started and not ended. A thread that joined while the totals
+    /// were read can make the ends run ahead: then 0, not a negative number.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.started.saturating_sub(self.ended.iter().sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recorder::{MethodId, Outcome, RouteId};
+
+    const SERIES: Series = Series {
+        route: RouteId(1),
+        method: MethodId(0),
+    };
+
+    fn recorder() -> Recorder {
+        Recorder::new(Bounds::new(|seconds| (seconds * 1e9) as u64), 4)
+    }
+
+    fn request(recorder: &Recorder, shard: &Shard) {
+        let cells = shard.cells(SERIES).unwrap();
+        cells.request_started();
+        cells.poll(recorder.bounds(), 1_000);
+        cells.request_ended(recorder.bounds(), Outcome::Completed, 2_000_000);
+    }
+
+    #[test]
+    fn nothing_is_lost_when_threads_end_while_totals_are_read() {
+        let recorder = recorder();
+        let (threads, requests) = (8, 2_000);
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    for _ in 0..4 {
+                        let shard = recorder.register();
+                        for _ in 0..requests / 4 {
+                            request(&recorder, &shard);
+                        }
+                        recorder.retire(&shard);
+                    }
+                });
+            }
+            let mut last = 0;
+            while last < threads * requests {
+                let seen = recorder.snapshot();
+                let seen = seen
+                    .get(&SERIES)
+                    .map_or(0, |totals| totals.ended.iter().sum());
+                assert!(seen >= last, "a counter went back from {last} to {seen}");
+                last = seen;
+            }
+        });
+        let totals = &recorder.snapshot()[&SERIES];
+        assert_eq!(totals.ended, [threads * requests, 0, 0]);
+        assert_eq!(totals.poll.count(), threads * requests);
+        assert_eq!(totals.poll.ticks, threads * requests * 1_000);
+        assert_eq!(totals.in_flight(), 0);
+    }
+
+    #[test]
+    fn in_flight_is_never_more_than_there_are() {
+        let recorder = recorder();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let shard = recorder.register();
+                    while !done.load(Ordering::Relaxed) {
+                        request(&recorder, &shard);
+                    }
+                    recorder.retire(&shard);
+                });
+            }
+            for _ in 0..2_000 {
+                if let Some(totals) = recorder.snapshot().get(&SERIES) {
+                    // The starts are read last, so the figure may run ahead by what
+                    // started meanwhile, but ends never outnumber starts.
+                    assert!(totals.started >= totals.ended.iter().sum());
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+    }
+
+    #[test]
+    fn a_thread_without_local_data_still_counts() {
+        let recorder = recorder();
+        recorder.record_without_thread(SERIES, SeriesCells::request_started);
+        assert_eq!(recorder.snapshot()[&SERIES].in_flight(), 1);
+    }
+
+    #[test]
+    fn an_id_of_another_instance_is_refused() {
+        let foreign = Series {
+            route: RouteId(99),
+            method: MethodId(0),
+        };
+        assert!(recorder().register().cells(foreign).is_none());
+    }
+}

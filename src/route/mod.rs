@@ -1,0 +1,19 @@
+//! Which labels a request gets: a bounded set, whatever clients send.
+//!
+//! | file | what |
+//! |---|---|
+//! | `label` | from a request to the name of its route |
+//! | `grpc` | which client-sent gRPC paths may become a name |
+//! | `method` | the closed set of values of the label `method` |
+//! | `interner` | names to small numbers, with a hard cap |
+
+mod grpc;
+mod interner;
+mod label;
+mod method;
+
+pub(crate) use grpc::serves as grpc_serves;
+pub(crate) use interner::{Interner, NONE, OVERFLOW, RouteCache, UNMATCHED};
+pub(crate) use label::Found;
+pub use label::{AutoRoute, RequestHead, RouteFn, RouteLabel};
+pub(crate) use method::{METHOD_NAMES, method_id};

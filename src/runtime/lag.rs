@@ -1,0 +1,119 @@
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use crate::clock::Clock;
+use crate::primitive::{AtomicBool, Ordering};
+use crate::recorder::{Histogram, TickBounds};
+
+/// Measures how long a task that is ready waits for its first poll.
+///
+/// A probe is an empty task, made ready from outside the runtime, so it takes
+/// the way of a connection that becomes readable: through the injection queue.
+/// At most one is out at a time: a runtime that is stuck is not flooded.
+#[derive(Debug)]
+pub(crate) struct LagProbe {
+    bounds: TickBounds<9>,
+    delays: Histogram<9>,
+    /// A probe is out. Set by whoever sends it, cleared when its task is
+    /// dropped; publishes nothing but itself.
+    out: AtomicBool,
+    /// A probe was dropped unpolled: the runtime has shut down.
+    closed: AtomicBool,
+}
+
+impl LagProbe {
+    pub(super) fn new(bounds: TickBounds<9>) -> Self {
+        Self {
+            bounds,
+            delays: Histogram::new(),
+            out: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Sends a probe, unless one is still out.
+    pub(super) fn send(self: &Arc<Self>, runtime: &Handle, clock: &Clock) {
+        if self.is_closed() || self.out.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let mut flight = Flight {
+            probe: Arc::clone(self),
+            arrived: false,
+        };
+        let (clock, ready) = (clock.clone(), clock.ticks());
+        // On a runtime that has shut down the task is dropped at once.
+        drop(runtime.spawn(async move {
+            flight.arrived = true;
+            let lag = clock.ticks().saturating_sub(ready);
+            flight.probe.delays.record_shared(&flight.probe.bounds, lag);
+        }));
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    #[cfg_attr(not(feature = "prometheus"), allow(dead_code))]
+    pub(super) fn delays(&self) -> &Histogram<9> {
+        &self.delays
+    }
+}
+
+struct Flight {
+    probe: Arc<LagProbe>,
+    arrived: bool,
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if !self.arrived {
+            self.probe.closed.store(true, Ordering::Relaxed);
+        }
+        self.probe.out.store(false, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn probe() -> (Arc<LagProbe>, Clock) {
+        let clock = Clock::new();
+        let bounds = crate::recorder::DELAY_SECONDS
+            .map(|seconds| clock.ticks_in(Duration::from_secs_f64(seconds)));
+        (Arc::new(LagProbe::new(bounds)), clock)
+    }
+
+    #[test]
+    fn one_probe_is_out_at_a_time() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let (probe, clock) = probe();
+        for _ in 0..10 {
+            probe.send(runtime.handle(), &clock);
+        }
+        assert_eq!(probe.delays.totals().count(), 0);
+        runtime.block_on(tokio::task::yield_now());
+        assert_eq!(probe.delays.totals().count(), 1);
+        probe.send(runtime.handle(), &clock);
+        runtime.block_on(tokio::task::yield_now());
+        assert_eq!(probe.delays.totals().count(), 2);
+    }
+
+    #[test]
+    fn a_runtime_that_shuts_down_ends_its_probes() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let (probe, clock) = probe();
+        let handle = runtime.handle().clone();
+        probe.send(&handle, &clock);
+        drop(runtime);
+        assert!(probe.is_closed());
+        probe.send(&handle, &clock);
+        assert_eq!(probe.delays.totals().count(), 0);
+    }
+}

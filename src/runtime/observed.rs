@@ -1,0 +1,172 @@
+use std::sync::{Arc, Mutex};
+
+use tokio::runtime::Handle;
+
+use super::lag::LagProbe;
+use crate::clock::Clock;
+use crate::error::{Error, Kind};
+use crate::primitive::lock;
+use crate::recorder::TickBounds;
+
+/// The runtimes one instance observes. One that has shut down is let go.
+#[derive(Debug)]
+pub(crate) struct Runtimes {
+    list: Mutex<Vec<Arc<Observed>>>,
+}
+
+#[derive(Debug)]
+struct Observed {
+    name: Arc<str>,
+    handle: Handle,
+    lag: Arc<LagProbe>,
+    #[cfg(feature = "runtime-metrics")]
+    intervals: Mutex<Intervals>,
+}
+
+impl Runtimes {
+    pub(crate) fn new() -> Self {
+        Self {
+            list: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn observe(
+        &self,
+        handle: Handle,
+        name: String,
+        bounds: TickBounds<9>,
+    ) -> Result<(), Error> {
+        let mut list = lock(&self.list);
+        if list.iter().any(|observed| *observed.name == *name) {
+            return Err(Kind::RuntimeName(name).into());
+        }
+        list.push(Arc::new(Observed {
+            name: name.into(),
+            lag: Arc::new(LagProbe::new(bounds)),
+            #[cfg(feature = "runtime-metrics")]
+            intervals: Mutex::new(Intervals::new(&handle)),
+            handle,
+        }));
+        Ok(())
+    }
+
+    fn live(&self) -> Vec<Arc<Observed>> {
+        let mut list = lock(&self.list);
+        list.retain(|observed| !observed.lag.is_closed());
+        list.clone()
+    }
+
+    /// Sends each runtime a probe, where none is out.
+    pub(crate) fn probe(&self, clock: &Clock) {
+        for observed in self.live() {
+            observed.lag.send(&observed.handle, clock);
+        }
+    }
+
+    /// The figures of every runtime that has not shut down.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn figures(&self) -> Vec<RuntimeFigures> {
+        self.live()
+            .iter()
+            .map(|observed| observed.figures())
+            .collect()
+    }
+}
+
+/// What one runtime shows.
+#[cfg(feature = "prometheus")]
+#[derive(Debug)]
+pub(crate) struct RuntimeFigures {
+    pub(crate) name: Arc<str>,
+    pub(crate) lag: crate::recorder::HistogramTotals<9>,
+    #[cfg(feature = "runtime-metrics")]
+    pub(crate) tokio: TokioFigures,
+}
+
+/// What one runtime shows of itself.
+#[cfg(all(feature = "prometheus", feature = "runtime-metrics"))]
+#[derive(Debug)]
+pub(crate) struct TokioFigures {
+    pub(crate) workers: usize,
+    pub(crate) alive_tasks: usize,
+    pub(crate) global_queue_depth: usize,
+    /// Busy seconds and parks of each worker. Empty where the platform has no
+    /// 64-bit atomics, for which tokio keeps none.
+    pub(crate) by_worker: Vec<(f64, u64)>,
+    #[cfg(tokio_unstable)]
+    pub(crate) unstable: super::UnstableFigures,
+}
+
+/// tokio-metrics reports what has changed since it was last asked; these are
+/// the sums.
+#[cfg(feature = "runtime-metrics")]
+struct Intervals {
+    #[cfg_attr(not(feature = "prometheus"), allow(dead_code))]
+    intervals: tokio_metrics::RuntimeIntervals,
+    #[cfg(tokio_unstable)]
+    sums: super::UnstableFigures,
+}
+
+#[cfg(feature = "runtime-metrics")]
+impl std::fmt::Debug for Intervals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Intervals").finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "runtime-metrics")]
+impl Intervals {
+    fn new(handle: &Handle) -> Self {
+        Self {
+            intervals: tokio_metrics::RuntimeMonitor::new(handle).intervals(),
+            #[cfg(tokio_unstable)]
+            sums: super::UnstableFigures::default(),
+        }
+    }
+}
+
+#[cfg(feature = "prometheus")]
+impl Observed {
+    fn figures(&self) -> RuntimeFigures {
+        RuntimeFigures {
+            name: Arc::clone(&self.name),
+            lag: self.lag.delays().totals(),
+            #[cfg(feature = "runtime-metrics")]
+            tokio: self.tokio(),
+        }
+    }
+
+    #[cfg(feature = "runtime-metrics")]
+    fn tokio(&self) -> TokioFigures {
+        let mut intervals = lock(&self.intervals);
+        // The iterator has no end; its items are plain readings.
+        let now = intervals.intervals.next().unwrap_or_default();
+        #[cfg(tokio_unstable)]
+        intervals.sums.add(&now);
+        TokioFigures {
+            workers: now.workers_count,
+            alive_tasks: now.live_tasks_count,
+            global_queue_depth: now.global_queue_depth,
+            by_worker: self.by_worker(),
+            #[cfg(tokio_unstable)]
+            unstable: intervals.sums.clone(),
+        }
+    }
+
+    /// tokio-metrics sums workers up; the one that is stuck would not show.
+    #[cfg(all(feature = "runtime-metrics", target_has_atomic = "64"))]
+    fn by_worker(&self) -> Vec<(f64, u64)> {
+        let metrics = self.handle.metrics();
+        (0..metrics.num_workers())
+            .map(|worker| {
+                let busy = metrics.worker_total_busy_duration(worker).as_secs_f64();
+                (busy, metrics.worker_park_count(worker))
+            })
+            .collect()
+    }
+
+    #[cfg(all(feature = "runtime-metrics", not(target_has_atomic = "64")))]
+    fn by_worker(&self) -> Vec<(f64, u64)> {
+        Vec::new()
+    }
+}

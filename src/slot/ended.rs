@@ -1,0 +1,139 @@
+use super::Phase;
+use super::slot::{pack, unpack};
+use crate::primitive::{AtomicU64, Ordering, add_exclusive};
+use crate::recorder::Series;
+
+/// A blocking poll that is over, with its exact duration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EndedPoll {
+    /// As in [`InProgress`](super::InProgress).
+    pub(crate) sequence: u64,
+    pub(crate) start: u64,
+    pub(crate) ticks: u64,
+    pub(crate) series: Series,
+    pub(crate) phase: Phase,
+}
+
+/// A watchdog that is on time finds at most one entry: a blocking poll lasts
+/// two of its ticks. The rest is for one that wakes late.
+#[cfg(not(runtime_health_loom))]
+const PLACES: usize = 16;
+#[cfg(runtime_health_loom)]
+const PLACES: usize = 2;
+
+/// A queue with one producer (the thread) and one consumer (the watchdog).
+/// When it is full the entry is dropped and counted.
+#[derive(Debug)]
+pub(super) struct EndedPolls {
+    entries: [[AtomicU64; 4]; PLACES],
+    /// Written by the producer with `Release` after it filled the entry;
+    /// partner: the consumer's `Acquire` load.
+    head: AtomicU64,
+    /// Written by the consumer with `Release` after it read the entry;
+    /// partner: the producer's `Acquire` load.
+    tail: AtomicU64,
+    /// Entries that found no place. Written by the producer only.
+    dropped: AtomicU64,
+    /// How many of `dropped` the consumer has reported. Its own.
+    reported: AtomicU64,
+}
+
+impl EndedPolls {
+    pub(super) fn new() -> Self {
+        Self {
+            entries: std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::new(0))),
+            head: AtomicU64::new(0),
+            tail: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            reported: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn push(&self, poll: EndedPoll) {
+        let head = self.head.load(Ordering::Relaxed);
+        let tail = self.tail.load(Ordering::Acquire);
+        if head.wrapping_sub(tail) >= PLACES as u64 {
+            add_exclusive(&self.dropped, 1);
+            return;
+        }
+        let words = [
+            poll.sequence,
+            poll.start,
+            poll.ticks,
+            pack(poll.series, poll.phase),
+        ];
+        for (place, word) in self.entries[head as usize % PLACES].iter().zip(words) {
+            place.store(word, Ordering::Relaxed);
+        }
+        self.head.store(head.wrapping_add(1), Ordering::Release);
+    }
+
+    pub(super) fn drain(&self, mut each: impl FnMut(EndedPoll)) -> u64 {
+        let head = self.head.load(Ordering::Acquire);
+        let mut tail = self.tail.load(Ordering::Relaxed);
+        while tail != head {
+            let entry = &self.entries[tail as usize % PLACES];
+            let [sequence, start, ticks, what] =
+                std::array::from_fn(|i| entry[i].load(Ordering::Relaxed));
+            tail = tail.wrapping_add(1);
+            self.tail.store(tail, Ordering::Release);
+            if let Some((series, phase)) = unpack(what) {
+                each(EndedPoll {
+                    sequence,
+                    start,
+                    ticks,
+                    series,
+                    phase,
+                });
+            }
+        }
+        let dropped = self.dropped.load(Ordering::Relaxed);
+        let new = dropped.wrapping_sub(self.reported.load(Ordering::Relaxed));
+        self.reported.store(dropped, Ordering::Relaxed);
+        new
+    }
+}
+
+#[cfg(all(test, not(runtime_health_loom)))]
+mod tests {
+    use super::*;
+    use crate::recorder::{MethodId, RouteId};
+
+    fn poll(sequence: u64) -> EndedPoll {
+        EndedPoll {
+            sequence,
+            start: sequence + 1,
+            ticks: sequence + 2,
+            series: Series {
+                route: RouteId(sequence as u32),
+                method: MethodId(0),
+            },
+            phase: Phase::Poll,
+        }
+    }
+
+    #[test]
+    fn entries_come_out_in_order_and_whole() {
+        let polls = EndedPolls::new();
+        let mut seen = Vec::new();
+        for round in 0..5 {
+            for i in 0..10 {
+                polls.push(poll(round * 10 + i));
+            }
+            assert_eq!(polls.drain(|poll| seen.push(poll)), 0);
+        }
+        assert_eq!(seen, (0..50).map(poll).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_finds_no_place_is_counted_once() {
+        let polls = EndedPolls::new();
+        for i in 0..PLACES as u64 + 3 {
+            polls.push(poll(i));
+        }
+        let mut taken = 0;
+        assert_eq!(polls.drain(|_| taken += 1), 3);
+        assert_eq!(taken, PLACES);
+        assert_eq!(polls.drain(|_| ()), 0);
+    }
+}

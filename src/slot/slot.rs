@@ -1,0 +1,206 @@
+use super::Phase;
+use super::ended::{EndedPoll, EndedPolls};
+use crate::primitive::{AtomicU64, Ordering, fence};
+use crate::recorder::{MethodId, RouteId, Series};
+
+/// The current poll of one thread.
+///
+/// A sequence lock with one writer, turned inside out: the *even* state (no
+/// poll) is the one in which the fields may change, and the *odd* state (a poll
+/// in progress) is the one a reader wants, so a reader almost never has to try
+/// again.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Slot {
+    /// Odd while a poll is in progress; each poll adds 2. Stored with
+    /// `Release` by `enter` and `leave`, loaded with `Acquire` by `read`: who
+    /// sees an odd number sees the fields that `enter` wrote before it.
+    sequence: AtomicU64,
+    start: AtomicU64,
+    /// Route, method and phase in one word, so they never disagree.
+    what: AtomicU64,
+    ended: EndedPolls,
+    thread: Box<str>,
+}
+
+/// A poll that was in progress when its slot was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InProgress {
+    /// Tells this poll from all others of its thread.
+    pub(crate) sequence: u64,
+    /// When it began, in ticks.
+    pub(crate) start: u64,
+    pub(crate) series: Series,
+    pub(crate) phase: Phase,
+}
+
+impl Slot {
+    pub(crate) fn new(thread: Box<str>) -> Self {
+        Self {
+            sequence: AtomicU64::new(0),
+            start: AtomicU64::new(0),
+            what: AtomicU64::new(0),
+            ended: EndedPolls::new(),
+            thread,
+        }
+    }
+
+    /// Name of the thread, empty if it has none.
+    pub(crate) fn thread(&self) -> &str {
+        &self.thread
+    }
+
+    /// Publishes a poll. Only the owning thread may call it.
+    #[inline]
+    pub(crate) fn enter(&self, start: u64, series: Series, phase: Phase) {
+        let sequence = self.sequence.load(Ordering::Relaxed);
+        // Orders the even number that `leave` stored before the stores below:
+        // a reader that sees any of the new fields and then fences sees that
+        // the sequence has moved on. Partner: the fence in `read`.
+        fence(Ordering::Release);
+        self.start.store(start, Ordering::Relaxed);
+        self.what.store(pack(series, phase), Ordering::Relaxed);
+        self.sequence.store(sequence | 1, Ordering::Release);
+    }
+
+    /// Takes the poll back. Only the owning thread may call it.
+    #[inline]
+    pub(crate) fn leave(&self) {
+        let sequence = self.sequence.load(Ordering::Relaxed);
+        self.sequence
+            .store((sequence | 1).wrapping_add(1), Ordering::Release);
+    }
+
+    /// Leaves a note about a blocking poll that has ended. Only the owning
+    /// thread may call it, before `leave`: whoever then sees the slot left
+    /// also finds the note.
+    pub(crate) fn note_ended(&self, start: u64, ticks: u64, series: Series, phase: Phase) {
+        self.ended.push(EndedPoll {
+            sequence: self.sequence.load(Ordering::Relaxed),
+            start,
+            ticks,
+            series,
+            phase,
+        });
+    }
+
+    /// The notes not taken yet, and how many found no place. Only the
+    /// watchdog may call it.
+    pub(crate) fn take_ended(&self, each: impl FnMut(EndedPoll)) -> u64 {
+        self.ended.drain(each)
+    }
+
+    /// Where the sequence stands: it moves with every poll.
+    pub(crate) fn activity(&self) -> u64 {
+        self.sequence.load(Ordering::Acquire)
+    }
+
+    /// The poll in progress, from any thread. `None` if there is none, or if
+    /// it ended while it was read.
+    pub(crate) fn read(&self) -> Option<InProgress> {
+        let sequence = self.sequence.load(Ordering::Acquire);
+        if sequence & 1 == 0 {
+            return None;
+        }
+        let start = self.start.load(Ordering::Relaxed);
+        let what = self.what.load(Ordering::Relaxed);
+        // Orders the loads above before the load below. Partner: the fence in
+        // `enter`.
+        fence(Ordering::Acquire);
+        if self.sequence.load(Ordering::Relaxed) != sequence {
+            return None;
+        }
+        let (series, phase) = unpack(what)?;
+        Some(InProgress {
+            sequence,
+            start,
+            series,
+            phase,
+        })
+    }
+}
+
+/// Route in the upper half, then method, then phase.
+pub(super) fn pack(series: Series, phase: Phase) -> u64 {
+    u64::from(series.route.0) << 32 | u64::from(series.method.0) << 8 | phase as u64
+}
+
+/// `None` for a word that `pack` never made.
+pub(super) fn unpack(word: u64) -> Option<(Series, Phase)> {
+    let phase = match word & 0xff {
+        0 => Phase::Call,
+        1 => Phase::Poll,
+        2 => Phase::Body,
+        _ => return None,
+    };
+    let series = Series {
+        route: RouteId((word >> 32) as u32),
+        method: MethodId((word >> 8 & 0xff) as u8),
+    };
+    Some((series, phase))
+}
+
+#[cfg(all(test, not(runtime_health_loom)))]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicBool;
+
+    fn series(route: u32) -> Series {
+        Series {
+            route: RouteId(route),
+            method: MethodId(3),
+        }
+    }
+
+    #[test]
+    fn a_slot_shows_its_poll_from_enter_to_leave() {
+        let slot = Slot::new("worker".into());
+        assert_eq!(slot.read(), None);
+        slot.enter(42, series(7), Phase::Body);
+        let seen = slot.read().unwrap();
+        assert_eq!(
+            (seen.start, seen.series, seen.phase),
+            (42, series(7), Phase::Body)
+        );
+        slot.leave();
+        assert_eq!(slot.read(), None);
+        slot.enter(43, series(7), Phase::Body);
+        assert_ne!(slot.read().unwrap().sequence, seen.sequence);
+    }
+
+    #[test]
+    fn a_word_survives_the_round_trip() {
+        for phase in [Phase::Call, Phase::Poll, Phase::Body] {
+            let series = Series {
+                route: RouteId(u32::MAX),
+                method: MethodId(9),
+            };
+            assert_eq!(unpack(pack(series, phase)), Some((series, phase)));
+        }
+        assert_eq!(unpack(0xff), None);
+    }
+
+    #[test]
+    fn what_is_read_always_belongs_together() {
+        let (slot, done) = (Slot::new("worker".into()), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for start in 1..2_000_000_u64 {
+                    slot.enter(start, series(start as u32), Phase::Poll);
+                    slot.leave();
+                }
+                done.store(true, Ordering::Release);
+            });
+            let mut reads = 0_u32;
+            while !done.load(Ordering::Acquire) || reads == 0 {
+                if let Some(seen) = slot.read() {
+                    assert_eq!(seen.start as u32, seen.series.route.0);
+                    assert_eq!(seen.sequence, seen.start * 2 - 1);
+                    reads += 1;
+                } else if done.load(Ordering::Acquire) {
+                    break;
+                }
+            }
+        });
+    }
+}

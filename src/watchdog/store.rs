@@ -1,0 +1,324 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+use super::detect::Observation;
+use super::event::Event;
+use super::{Cause, Finding};
+use crate::clock::Clock;
+use crate::primitive::lock;
+use crate::recorder::Series;
+use crate::route::{Interner, METHOD_NAMES};
+use crate::slot::Phase;
+
+/// Findings, grouped and bounded: at most `max`; the one seen longest ago
+/// leaves first, and is counted.
+#[derive(Debug)]
+pub(crate) struct FindingStore {
+    max: usize,
+    /// Ticks between two log events of one finding.
+    log_interval: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: HashMap<(Series, Cause), Entry>,
+    dropped: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    phase: Phase,
+    thread: Arc<str>,
+    ended: u64,
+    ended_ticks: u64,
+    running: u64,
+    running_ticks: u64,
+    longest: u64,
+    first_seen: SystemTime,
+    last_seen: SystemTime,
+    last_seen_ticks: u64,
+    last_logged: Option<u64>,
+    left_out: u64,
+}
+
+/// Everything one tick of the watchdog has seen, with the thread it was on.
+pub(super) type Sightings = [(Observation, Arc<str>)];
+
+impl FindingStore {
+    pub(crate) fn new(max: usize, log_interval: u64) -> Self {
+        Self {
+            max,
+            log_interval,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Takes in one tick's observations; gives the events to log.
+    pub(super) fn update(
+        &self,
+        sightings: &Sightings,
+        lost: u64,
+        now: u64,
+        wall: SystemTime,
+        clock: &Clock,
+        routes: &Interner,
+    ) -> Vec<Event> {
+        let mut events = Vec::new();
+        let mut state = lock(&self.state);
+        state.dropped += lost;
+        for entry in state.entries.values_mut() {
+            entry.running = 0;
+            entry.running_ticks = 0;
+        }
+        for (observation, thread) in sightings {
+            let (series, phase, ticks) = match observation {
+                Observation::Running { poll, elapsed, .. } => (poll.series, poll.phase, *elapsed),
+                Observation::Ended { poll, .. } => (poll.series, poll.phase, poll.ticks),
+            };
+            let key = (series, Cause::Unknown);
+            if !state.entries.contains_key(&key) {
+                state.make_room(self.max);
+            }
+            let entry = state
+                .entries
+                .entry(key)
+                .or_insert_with(|| Entry::new(thread, phase, wall));
+            entry.phase = phase;
+            entry.thread = Arc::clone(thread);
+            entry.longest = entry.longest.max(ticks);
+            entry.last_seen = wall;
+            entry.last_seen_ticks = now;
+            let still_running = match observation {
+                Observation::Running { first, .. } => {
+                    entry.running += 1;
+                    entry.running_ticks += ticks;
+                    first.then_some(true)
+                }
+                Observation::Ended { sighted, .. } => {
+                    entry.ended += 1;
+                    entry.ended_ticks += ticks;
+                    (!sighted).then_some(false)
+                }
+            };
+            // Each poll is new once: when it is first seen.
+            let Some(still_running) = still_running else {
+                continue;
+            };
+            if let Some(left_out) = entry.may_log(now, self.log_interval) {
+                events.push(Event {
+                    route: routes.name(series.route),
+                    method: METHOD_NAMES[series.method.0 as usize % METHOD_NAMES.len()],
+                    cause: Cause::Unknown,
+                    phase,
+                    thread: Arc::clone(thread),
+                    still_running,
+                    elapsed: clock.duration(ticks),
+                    left_out,
+                });
+            }
+        }
+        events
+    }
+
+    /// Something else of the findings was lost: counted with them.
+    pub(super) fn count_dropped(&self, count: u64) {
+        lock(&self.state).dropped += count;
+    }
+
+    /// Findings, and what found no place, since the start.
+    pub(crate) fn dropped(&self) -> u64 {
+        lock(&self.state).dropped
+    }
+
+    /// All findings, the costliest first.
+    pub(crate) fn list(&self, clock: &Clock, routes: &Interner) -> Vec<Finding> {
+        let names = routes.list();
+        let state = lock(&self.state);
+        let mut findings: Vec<_> = state
+            .entries
+            .iter()
+            .map(|((series, cause), entry)| Finding {
+                route: names
+                    .get(series.route.0 as usize)
+                    .map_or_else(|| "".into(), Arc::clone),
+                method: METHOD_NAMES[series.method.0 as usize % METHOD_NAMES.len()],
+                cause: *cause,
+                phase: entry.phase,
+                thread: Arc::clone(&entry.thread),
+                polls: entry.ended + entry.running,
+                running: entry.running,
+                total: clock.duration(entry.ended_ticks + entry.running_ticks),
+                longest: clock.duration(entry.longest),
+                first_seen: entry.first_seen,
+                last_seen: entry.last_seen,
+            })
+            .collect();
+        findings.sort_by(|a, b| b.total.cmp(&a.total).then_with(|| a.route.cmp(&b.route)));
+        findings
+    }
+}
+
+impl State {
+    fn make_room(&mut self, max: usize) {
+        while self.entries.len() >= max {
+            let oldest = self
+                .entries
+                .iter()
+                .min_by_key(|(_, entry)| entry.last_seen_ticks)
+                .map(|(key, _)| *key);
+            let Some(oldest) = oldest else { return };
+            self.entries.remove(&oldest);
+            self.dropped += 1;
+        }
+    }
+}
+
+impl Entry {
+    fn new(thread: &Arc<str>, phase: Phase, wall: SystemTime) -> Self {
+        Self {
+            phase,
+            thread: Arc::clone(thread),
+            ended: 0,
+            ended_ticks: 0,
+            running: 0,
+            running_ticks: 0,
+            longest: 0,
+            first_seen: wall,
+            last_seen: wall,
+            last_seen_ticks: 0,
+            last_logged: None,
+            left_out: 0,
+        }
+    }
+
+    /// Whether it is time for an event, and how many were left out before it.
+    fn may_log(&mut self, now: u64, interval: u64) -> Option<u64> {
+        let due = self
+            .last_logged
+            .is_none_or(|last| now.saturating_sub(last) >= interval);
+        if due {
+            self.last_logged = Some(now);
+            Some(std::mem::take(&mut self.left_out))
+        } else {
+            self.left_out += 1;
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recorder::{MethodId, RouteId};
+    use crate::slot::{EndedPoll, InProgress};
+
+    struct Fixture {
+        store: FindingStore,
+        clock: Clock,
+        routes: Interner,
+    }
+
+    impl Fixture {
+        fn new(max: usize) -> Self {
+            let routes = Interner::new(8);
+            for name in ["/a", "/b", "/c"] {
+                routes.intern(name);
+            }
+            Self {
+                store: FindingStore::new(max, 1_000),
+                clock: Clock::new(),
+                routes,
+            }
+        }
+
+        fn update(&self, now: u64, observations: &[Observation]) -> Vec<Event> {
+            let thread: Arc<str> = "worker".into();
+            let sightings: Vec<_> = observations
+                .iter()
+                .map(|seen| (*seen, Arc::clone(&thread)))
+                .collect();
+            let wall = self.clock.wall();
+            self.store
+                .update(&sightings, 0, now, wall, &self.clock, &self.routes)
+        }
+
+        fn list(&self) -> Vec<Finding> {
+            self.store.list(&self.clock, &self.routes)
+        }
+    }
+
+    fn series(route: u32) -> Series {
+        Series {
+            route: RouteId(3 + route),
+            method: MethodId(0),
+        }
+    }
+
+    fn running(route: u32, elapsed: u64, first: bool) -> Observation {
+        let poll = InProgress {
+            sequence: 1,
+            start: 0,
+            series: series(route),
+            phase: Phase::Poll,
+        };
+        Observation::Running {
+            poll,
+            elapsed,
+            first,
+        }
+    }
+
+    fn ended(route: u32, ticks: u64, sighted: bool) -> Observation {
+        let poll = EndedPoll {
+            sequence: 1,
+            start: 0,
+            ticks,
+            series: series(route),
+            phase: Phase::Body,
+        };
+        Observation::Ended { poll, sighted }
+    }
+
+    #[test]
+    fn a_poll_is_counted_once_from_first_sight_to_end() {
+        let fixture = Fixture::new(8);
+        assert_eq!(fixture.update(10, &[running(0, 10, true)]).len(), 1);
+        assert_eq!(fixture.update(20, &[running(0, 20, false)]).len(), 0);
+        let found = fixture.list();
+        assert_eq!((found[0].polls, found[0].running), (1, 1));
+        fixture.update(30, &[ended(0, 27, true)]);
+        let found = fixture.list();
+        assert_eq!((found[0].polls, found[0].running), (1, 0));
+        assert_eq!(found[0].total, fixture.clock.duration(27));
+        assert_eq!(&*found[0].route, "/a");
+        assert_eq!(found[0].phase, Phase::Body);
+    }
+
+    #[test]
+    fn events_are_limited_and_say_what_they_left_out() {
+        let fixture = Fixture::new(8);
+        assert_eq!(fixture.update(1_000, &[ended(0, 20, false)])[0].left_out, 0);
+        for i in 0..5 {
+            assert_eq!(fixture.update(1_001 + i, &[ended(0, 20, false)]).len(), 0);
+        }
+        // Another finding has its own limit.
+        assert_eq!(fixture.update(1_010, &[running(1, 20, true)]).len(), 1);
+        let events = fixture.update(2_000, &[ended(0, 20, false)]);
+        assert_eq!(events[0].left_out, 5);
+        assert!(!events[0].still_running);
+    }
+
+    #[test]
+    fn the_finding_seen_longest_ago_leaves_and_is_counted() {
+        let fixture = Fixture::new(2);
+        fixture.update(1, &[ended(0, 20, false)]);
+        fixture.update(2, &[ended(1, 20, false)]);
+        fixture.update(3, &[ended(0, 20, false)]);
+        fixture.update(4, &[ended(2, 30, false)]);
+        let routes: Vec<_> = fixture.list().iter().map(|f| f.route.to_string()).collect();
+        assert_eq!(routes, ["/a", "/c"]);
+        assert_eq!(fixture.store.dropped(), 1);
+    }
+}

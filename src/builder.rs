@@ -47,7 +47,6 @@ impl Family {
 
 /// Options, validated.
 #[derive(Clone, Debug)]
-#[cfg_attr(not(feature = "prometheus"), allow(dead_code))]
 pub(crate) struct Options {
     pub(crate) threshold: Duration,
     pub(crate) namespace: String,
@@ -228,7 +227,6 @@ impl Builder {
             findings: FindingStore::new(options.max_findings, clock.ticks_in(options.log_interval)),
             lateness: Histogram::new(),
             runtimes: Runtimes::new(),
-            #[cfg(feature = "prometheus")]
             refused: crate::primitive::AtomicU64::new(0),
             options,
         });

@@ -19,7 +19,6 @@ pub(crate) enum Kind {
         allowed: &'static str,
     },
     NoRuntime(tokio::runtime::TryCurrentError),
-    #[cfg_attr(not(feature = "server"), allow(dead_code))]
     Listen {
         address: SocketAddr,
         source: std::io::Error,
@@ -28,7 +27,6 @@ pub(crate) enum Kind {
         name: &'static str,
         source: std::io::Error,
     },
-    #[cfg_attr(not(feature = "server"), allow(dead_code))]
     Exporter(std::io::Error),
     RuntimeName(String),
 }

@@ -22,7 +22,6 @@ pub(crate) struct Shared {
     pub(crate) lateness: Histogram<9>,
     pub(crate) runtimes: Runtimes,
     /// Connections the exporter refused.
-    #[cfg(feature = "prometheus")]
     pub(crate) refused: crate::primitive::AtomicU64,
     pub(crate) options: Options,
 }

@@ -1,5 +1,7 @@
 //! x
 #![forbid(unsafe_code)]
+// Without the exporter nobody reads much of what is recorded.
+#![cfg_attr(not(feature = "server"), allow(dead_code, unused_imports))]
 
 mod blocking;
 mod builder;
@@ -12,7 +14,6 @@ mod instance;
 mod local;
 mod middleware;
 mod primitive;
-#[cfg_attr(not(feature = "prometheus"), allow(dead_code, unused_imports))]
 mod recorder;
 mod route;
 mod runtime;

@@ -54,7 +54,6 @@ impl LagProbe {
         self.closed.load(Ordering::Relaxed)
     }
 
-    #[cfg_attr(not(feature = "prometheus"), allow(dead_code))]
     pub(super) fn delays(&self) -> &Histogram<9> {
         &self.delays
     }

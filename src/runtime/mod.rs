@@ -11,7 +11,6 @@ mod observed;
 #[cfg(all(tokio_unstable, feature = "runtime-metrics"))]
 mod unstable;
 
-#[cfg_attr(not(feature = "prometheus"), allow(unused_imports))]
 pub(crate) use observed::{RuntimeFigures, Runtimes};
 #[cfg(all(tokio_unstable, feature = "runtime-metrics"))]
 pub(crate) use unstable::UnstableFigures;

@@ -64,7 +64,6 @@ impl Runtimes {
     }
 
     /// The figures of every runtime that has not shut down.
-    #[cfg(feature = "prometheus")]
     pub(crate) fn figures(&self) -> Vec<RuntimeFigures> {
         self.live()
             .iter()
@@ -74,7 +73,6 @@ impl Runtimes {
 }
 
 /// What one runtime shows.
-#[cfg(feature = "prometheus")]
 #[derive(Debug)]
 pub(crate) struct RuntimeFigures {
     pub(crate) name: Arc<str>,
@@ -84,7 +82,7 @@ pub(crate) struct RuntimeFigures {
 }
 
 /// What one runtime shows of itself.
-#[cfg(all(feature = "prometheus", feature = "runtime-metrics"))]
+#[cfg(feature = "runtime-metrics")]
 #[derive(Debug)]
 pub(crate) struct TokioFigures {
     pub(crate) workers: usize,
@@ -101,7 +99,6 @@ pub(crate) struct TokioFigures {
 /// the sums.
 #[cfg(feature = "runtime-metrics")]
 struct Intervals {
-    #[cfg_attr(not(feature = "prometheus"), allow(dead_code))]
     intervals: tokio_metrics::RuntimeIntervals,
     #[cfg(tokio_unstable)]
     sums: super::UnstableFigures,
@@ -125,7 +122,6 @@ impl Intervals {
     }
 }
 
-#[cfg(feature = "prometheus")]
 impl Observed {
     fn figures(&self) -> RuntimeFigures {
         RuntimeFigures {

@@ -14,9 +14,8 @@ mod finding;
 mod store;
 mod thread;
 
-#[cfg(feature = "prometheus")]
 pub(crate) use detect::stalls;
-#[cfg(feature = "server")]
+#[cfg(feature = "serde")]
 pub(crate) use finding::rfc3339;
 pub use finding::{Cause, Finding};
 pub(crate) use store::FindingStore;

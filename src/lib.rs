@@ -1,5 +1,6 @@
 //! x
 #![forbid(unsafe_code)]
+#![warn(unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
 // Without the exporter nobody reads much of what is recorded.
 #![cfg_attr(not(feature = "server"), allow(dead_code, unused_imports))]
 

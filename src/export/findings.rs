@@ -46,5 +46,7 @@ pub(super) fn document(shared: &Shared) -> String {
         findings_dropped: shared.findings.dropped(),
     };
     // Fails for maps with odd keys and failing writers only; there are none.
-    serde_json::to_string_pretty(&document).unwrap_or_default()
+    let mut json = serde_json::to_string_pretty(&document).unwrap_or_default();
+    json.push('\n');
+    json
 }

@@ -33,7 +33,7 @@ impl Event {
                 still_running = self.still_running,
                 elapsed_ms,
                 thread = &*self.thread,
-                left_out = self.left_out,
+                left_out = (self.left_out > 0).then_some(self.left_out),
                 "a handler blocks the executor"
             );
         }))

@@ -1,0 +1,110 @@
+//! The service: ways people write handlers, good and bad.
+
+use std::convert::Infallible;
+use std::hint::black_box;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::routing::{get, post};
+use http_body_util::StreamBody;
+use tower_runtime_health::spawn_blocking;
+
+/// Few, so that one blocked worker is felt.
+pub const WORKERS: usize = 2;
+/// tokio's default is 512; a service that limits it to the connections of its
+/// database pool, say, has so many.
+pub const POOL: usize = 40;
+
+const PING: Duration = Duration::from_millis(150);
+
+pub fn router() -> Router {
+    Router::new()
+        .route("/hello", get(|| async { "hello" }))
+        .route("/users/{id}", get(user))
+        .route("/ping/terrible", get(ping_terrible))
+        .route("/ping/good", get(ping_good))
+        .route("/ping/perfect", get(ping_perfect))
+        .route("/video/inline", post(video_inline))
+        .route("/slow", get(slow))
+        .route("/lock", get(lock))
+        .route("/report/{id}", get(report))
+        .route("/stream", get(stream))
+}
+
+/// Innocent: waits a little for a database, as most handlers do.
+async fn user() -> &'static str {
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    "user"
+}
+
+/// Blocks the worker.
+async fn ping_terrible() -> &'static str {
+    std::thread::sleep(PING);
+    "pong"
+}
+
+/// Blocks a thread of the blocking pool, which is there for it.
+async fn ping_good() -> &'static str {
+    drop(spawn_blocking(|| std::thread::sleep(PING)).await);
+    "pong"
+}
+
+/// Blocks nothing.
+async fn ping_perfect() -> &'static str {
+    tokio::time::sleep(PING).await;
+    "pong"
+}
+
+/// Computes on the worker.
+async fn video_inline() -> String {
+    let started = Instant::now();
+    let mut frames = 0_u64;
+    while started.elapsed() < Duration::from_millis(120) {
+        for _ in 0..10_000 {
+            frames = black_box(frames.wrapping_mul(31).wrapping_add(7));
+        }
+    }
+    frames.to_string()
+}
+
+/// Holds a thread of the pool for long; a hundred at once fill it.
+async fn slow() -> &'static str {
+    drop(spawn_blocking(|| std::thread::sleep(Duration::from_secs(2))).await);
+    "slow"
+}
+
+/// Waits for a lock that somebody else holds while working.
+async fn lock() -> String {
+    static CACHE: Mutex<u64> = Mutex::new(0);
+    // The holder, off the executor.
+    let holder = spawn_blocking(|| {
+        let mut cache = CACHE
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        std::thread::sleep(Duration::from_millis(80));
+        *cache += 1;
+    });
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let seen = *CACHE
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    drop(holder.await);
+    seen.to_string()
+}
+
+/// Takes long, and blocks nothing.
+async fn report() -> &'static str {
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    "report"
+}
+
+/// Ten thousand short polls.
+async fn stream() -> Body {
+    let frames = futures_util::stream::iter(
+        (0..10_000)
+            .map(|i| Ok::<_, Infallible>(http_body::Frame::data(Bytes::from(format!("{i}\n"))))),
+    );
+    Body::new(StreamBody::new(frames))
+}

@@ -1,0 +1,215 @@
+//! From scrapes to what a person can read.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+
+use tower_runtime_health::Finding;
+
+use crate::scrape::{Sample, scrape};
+
+/// Scrapes again and again, and remembers the peaks of the pool.
+pub struct Observer {
+    metrics: SocketAddr,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    looks: usize,
+    last: Vec<Sample>,
+    /// Peaks of `blocking_tasks` by route and state.
+    tasks: BTreeMap<(String, String), f64>,
+    longest_stall: f64,
+}
+
+impl Observer {
+    pub fn new(metrics: SocketAddr) -> Self {
+        Self {
+            metrics,
+            seen: Mutex::default(),
+        }
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn look(&self) {
+        let Ok(samples) = scrape(self.metrics) else {
+            return;
+        };
+        let mut seen = self.seen();
+        seen.looks += 1;
+        for sample in &samples {
+            match sample.name.as_str() {
+                "blocking_tasks" => {
+                    let key = (
+                        sample.label("route").to_owned(),
+                        sample.label("state").to_owned(),
+                    );
+                    let peak = seen.tasks.entry(key).or_default();
+                    *peak = peak.max(sample.value);
+                }
+                "longest_stall_seconds" => {
+                    seen.longest_stall = seen.longest_stall.max(sample.value)
+                }
+                _ => {}
+            }
+        }
+        seen.last = samples;
+    }
+
+    /// Whether this is one look in `n`.
+    pub fn every(&self, n: usize) -> bool {
+        self.seen().looks % n == 1
+    }
+
+    pub fn progress(&self) -> String {
+        let seen = self.seen();
+        let sum = |name: &str| total(&seen.last, |sample| sample.name == name);
+        let tasks = |state: &str| {
+            total(&seen.last, |s| {
+                s.name == "blocking_tasks" && s.label("state") == state
+            })
+        };
+        format!(
+            "{:.0} requests, {:.0} in flight, {:.0} stalled polls, {:.0} blocking polls, pool {:.0} running {:.0} queued",
+            sum("requests_total"),
+            sum("requests_in_flight"),
+            sum("stalled_polls"),
+            sum("blocking_polls_total"),
+            tasks("running"),
+            tasks("queued"),
+        )
+    }
+
+    pub fn table(&self, findings: &[Finding]) -> String {
+        let seen = self.seen();
+        let mut out = String::new();
+        let _ = writeln!(
+            out,
+            "\n{:<16} {:>8} {:>9} {:>9} {:>9} {:>8} {:>8} {:>9} {:>9} {:>13}",
+            "route",
+            "requests",
+            "poll p50",
+            "poll p99",
+            "poll max",
+            "blocking",
+            "seconds",
+            "delay p50",
+            "delay p99",
+            "pool peak",
+        );
+        let _ = writeln!(
+            out,
+            "{:<16} {:>8} {:>9} {:>9} {:>9} {:>8} {:>8} {:>9} {:>9} {:>13}",
+            "", "", "", "", "", "polls", "blocked", "", "", "run + queued",
+        );
+        let mut routes: Vec<_> = seen
+            .last
+            .iter()
+            .filter(|s| s.name == "requests_in_flight")
+            .map(|s| s.label("route"))
+            .collect();
+        routes.sort_by_key(|route| route.to_owned());
+        for route in routes {
+            seen.row(&mut out, route, findings);
+        }
+        let _ = writeln!(
+            out,
+            "\nPolls and delays are upper bounds of their buckets; a poll max of a route that blocks is exact.\n\
+             delay: from the wake of a request to its poll; routes that never block suffer it from those that do.\n\
+             Longest stall seen at a scrape: {}. A ready task waited for a worker: p50 {}, p99 {}.",
+            time(seen.longest_stall),
+            seen.quantile("scheduler_lag_seconds", ("runtime", "main"), 0.5),
+            seen.quantile("scheduler_lag_seconds", ("runtime", "main"), 0.99),
+        );
+        if !findings.is_empty() {
+            let _ = writeln!(out, "\nFindings:");
+        }
+        for finding in findings {
+            let _ = writeln!(out, "  {finding}");
+        }
+        out
+    }
+}
+
+impl Seen {
+    fn row(&self, out: &mut String, route: &str, findings: &[Finding]) {
+        let of_route =
+            |name: &str| total(&self.last, |s| s.name == name && s.label("route") == route);
+        let longest = findings
+            .iter()
+            .filter(|finding| &*finding.route == route)
+            .map(|finding| finding.longest.as_secs_f64())
+            .fold(0.0, f64::max);
+        let max = if longest > 0.0 {
+            time(longest)
+        } else {
+            self.quantile("poll_duration_seconds", ("route", route), 1.0)
+        };
+        let peak = |state: &str| {
+            let peak = self.tasks.get(&(route.to_owned(), state.to_owned()));
+            peak.map(|peak| format!("{peak:.0}"))
+        };
+        let pool = match (peak("running"), peak("queued")) {
+            (Some(running), Some(queued)) => format!("{running} + {queued}"),
+            _ => "-".to_owned(),
+        };
+        let _ = writeln!(
+            out,
+            "{route:<16} {:>8} {:>9} {:>9} {max:>9} {:>8} {:>8.2} {:>9} {:>9} {pool:>13}",
+            of_route("requests_total"),
+            self.quantile("poll_duration_seconds", ("route", route), 0.5),
+            self.quantile("poll_duration_seconds", ("route", route), 0.99),
+            of_route("blocking_polls_total"),
+            of_route("blocking_seconds_total"),
+            self.quantile("schedule_delay_seconds", ("route", route), 0.5),
+            self.quantile("schedule_delay_seconds", ("route", route), 0.99),
+        );
+    }
+
+    /// The upper bound of the bucket in which the quantile lies.
+    fn quantile(&self, name: &str, label: (&str, &str), q: f64) -> String {
+        let bucket = format!("{name}_bucket");
+        let mut buckets: Vec<(f64, f64)> = Vec::new();
+        for sample in &self.last {
+            if sample.name == bucket && sample.label(label.0) == label.1 {
+                let bound = sample.label("le").parse().unwrap_or(f64::INFINITY);
+                match buckets.iter_mut().find(|(known, _)| *known == bound) {
+                    Some((_, count)) => *count += sample.value,
+                    None => buckets.push((bound, sample.value)),
+                }
+            }
+        }
+        let Some(total) = buckets
+            .last()
+            .map(|(_, count)| *count)
+            .filter(|count| *count > 0.0)
+        else {
+            return "-".to_owned();
+        };
+        let found = buckets.iter().find(|(_, count)| *count >= q * total);
+        found.map_or("-".to_owned(), |(bound, _)| time(*bound))
+    }
+}
+
+fn total(samples: &[Sample], which: impl Fn(&Sample) -> bool) -> f64 {
+    // From 0: the sum of no floats is -0.
+    samples
+        .iter()
+        .filter(|s| which(s))
+        .fold(0.0, |sum, sample| sum + sample.value)
+}
+
+fn time(seconds: f64) -> String {
+    match seconds {
+        s if s.is_infinite() => "> 5 s".to_owned(),
+        s if s >= 1.0 => format!("{s:.1} s"),
+        s if s >= 0.001 => format!("{:.0} ms", s * 1e3),
+        s if s > 0.0 => format!("{:.0} µs", s * 1e6),
+        _ => "-".to_owned(),
+    }
+}

@@ -6,6 +6,8 @@
 //! cargo run --release --example demo -- [--app ADDR] [--metrics ADDR] [--for SECONDS] [--no-traffic]
 //! ```
 
+#![allow(clippy::disallowed_methods, reason = "that law is for the library")]
+
 mod options;
 mod scrape;
 mod service;

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# The demo as a user runs it: what it prints, what promtool says to its page,
+# how it ends on Ctrl-C and with a port in use.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+fail() { echo "demo: $*" >&2; cat "$out" >&2; exit 1; }
+
+cargo build --locked --release --example demo
+demo=target/release/examples/demo
+out=$(mktemp) page=$(mktemp)
+pid=
+cleanup() { [ -z "$pid" ] || kill "$pid" 2>/dev/null || true; rm -f "$out" "$page"; }
+trap cleanup EXIT
+
+"$demo" --app 127.0.0.1:0 --metrics 127.0.0.1:0 --for 12 >"$out" 2>&1 &
+pid=$!
+for _ in $(seq 100); do
+    grep -q '^metrics http' "$out" && break
+    sleep 0.1
+done
+[[ $(sed -n 1p "$out") == "app http://"* ]] || fail "its first line is not the app's"
+[[ $(sed -n 2p "$out") == "metrics http://"* ]] || fail "its second line is not the metrics'"
+metrics=$(sed -n 's/^metrics //p' "$out")
+
+sleep 6
+curl --fail --silent "$metrics/metrics" >"$page"
+promtool check metrics <"$page" 2>&1 | tee -a "$out"
+remarks=$(promtool check metrics <"$page" 2>&1)
+[ -z "$remarks" ] || fail "promtool has remarks"
+for name in requests_total poll_duration_seconds_bucket blocking_polls_total stalled_polls \
+    blocking_queue_wait_seconds_count scheduler_lag_seconds_count worker_busy_seconds_total; do
+    grep -q "^runtime_health_$name" "$page" || fail "no $name on its page"
+done
+wait "$pid" || fail "it ended with an error"
+pid=
+for route in /hello /ping/terrible /video/inline /lock /slow; do
+    grep -q "^$route " "$out" || fail "no row for $route in its table"
+done
+grep -q 'WARN.*a handler blocks the executor.*route="/ping/terrible"' "$out" || fail "no log event"
+cat "$out"
+
+# Ctrl-C.
+"$demo" --app 127.0.0.1:0 --metrics 127.0.0.1:0 --for 0 --no-traffic >"$out" 2>&1 &
+pid=$!
+for _ in $(seq 100); do
+    grep -q '^metrics http' "$out" && break
+    sleep 0.1
+done
+kill -INT "$pid"
+wait "$pid" || fail "Ctrl-C did not end it cleanly"
+pid=
+
+# A port in use: one line, no panic.
+"$demo" --app 127.0.0.1:0 --metrics 127.0.0.1:0 --for 20 --no-traffic >"$out" 2>&1 &
+pid=$!
+for _ in $(seq 100); do
+    grep -q '^metrics http' "$out" && break
+    sleep 0.1
+done
+app=$(sed -n 's,^app http://,,p' "$out")
+metrics=$(sed -n 's,^metrics http://,,p' "$out")
+for taken in "--app $app --metrics 127.0.0.1:0" "--app 127.0.0.1:0 --metrics $metrics"; do
+    # shellcheck disable=SC2086
+    if message=$("$demo" $taken 2>&1); then fail "it started on a port in use"; fi
+    [[ $(wc -l <<<"$message") == 1 && $message == *"in use"* ]] || fail "it said: $message"
+    echo "$message"
+done

@@ -17,9 +17,9 @@ pin_project! {
     ///
     /// The request ends, once, with the first of these: no frame follows
     /// (`poll_frame` gives `None`, or `is_end_stream` says so after a frame or
-    /// from the beginning) or all bytes of the `content-length` were given:
-    /// *completed*; `poll_frame` gives an error or panics: *error*; dropped
-    /// before any of it: *cancelled*.
+    /// from the beginning), or this is dropped after the trailers or after all
+    /// bytes of the `content-length`: *completed*; `poll_frame` gives an error
+    /// or panics: *error*; dropped before any of it: *cancelled*.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         // Dropped first: what its destructor does belongs to the request.
@@ -97,10 +97,12 @@ impl<B: Body> Body for ResponseBody<B> {
             Some(Err(_)) => Some(Outcome::Error),
             Some(Ok(_)) if this.inner.is_end_stream() => Some(Outcome::Completed),
             Some(Ok(frame)) => {
-                if let (Some(data), Some(remaining)) = (frame.data_ref(), this.remaining) {
+                // A server stops after either, without asking for the end.
+                if frame.is_trailers() {
+                    request.completes_if_dropped();
+                } else if let (Some(data), Some(remaining)) = (frame.data_ref(), this.remaining) {
                     *remaining = remaining.saturating_sub(data.remaining() as u64);
                     if *remaining == 0 {
-                        // An HTTP/1 server stops here, without asking for the end.
                         request.completes_if_dropped();
                     }
                 }

@@ -28,6 +28,7 @@ pub(super) struct RequestGuard {
     /// False inside another layer of the same instance, which counts it.
     counted: bool,
     is_head: bool,
+    is_connect: bool,
     /// The gRPC path this request would be labelled with, if its method turns
     /// out to exist. Allocated for the first requests of each method only.
     unconfirmed: Option<Box<str>>,
@@ -56,6 +57,7 @@ impl RequestGuard {
             if_dropped: Outcome::Cancelled,
             counted,
             is_head: method == Method::HEAD,
+            is_connect: method == Method::CONNECT,
             unconfirmed,
             delay,
         };
@@ -134,6 +136,7 @@ impl RequestGuard {
         }
         // No content follows (RFC 9110, 6.4.1): servers drop the body unpolled.
         let bodyless = self.is_head
+            || (self.is_connect && status.is_success())
             || status.is_informational()
             || status == StatusCode::NO_CONTENT
             || status == StatusCode::NOT_MODIFIED;

@@ -1,0 +1,304 @@
+//! The exporter over real sockets: pages, encodings, limits, bad clients.
+#![allow(clippy::unwrap_used, reason = "a helper fails its test by panicking")]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use support::{
+    DEADLINE, LOOPBACK, Metrics, Server, connect, exchange, scrape, serve_axum, wait_for,
+};
+use tower_runtime_health::{Detail, Family, RuntimeHealth, names};
+
+fn server(options: tower_runtime_health::Builder) -> Server {
+    let router = Router::new()
+        .route(
+            "/users/{id}",
+            get(|| async { "user" }).post(|| async { "made" }),
+        )
+        .route(
+            "/pool",
+            get(|| async {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                tower_runtime_health::spawn_blocking(|| ()).await.unwrap();
+            }),
+        );
+    let server = Server::layered(options, |listener, layer| {
+        serve_axum(listener, router.layer(layer))
+    });
+    for path in ["/users/1", "/users/2", "/pool", "/nowhere"] {
+        support::get(server.addr(), path);
+    }
+    support::settled(&server, 4);
+    server
+}
+
+fn exporter(server: &Server) -> SocketAddr {
+    server.health().metrics_addr().unwrap()
+}
+
+fn answer(server: &Server, request: &str) -> (String, Vec<u8>) {
+    let answer = exchange(exporter(server), request.as_bytes());
+    let end = answer
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .unwrap()
+        + 4;
+    (
+        String::from_utf8(answer[..end].to_vec()).unwrap(),
+        answer[end..].to_vec(),
+    )
+}
+
+#[test]
+fn the_metrics_page_is_prometheus_text_and_packed_when_asked() {
+    let server = server(RuntimeHealth::builder());
+    let (head, plain) = answer(&server, "GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert!(
+        head.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"),
+        "{head}"
+    );
+    assert!(!head.contains("content-encoding"), "{head}");
+
+    let request = "GET /metrics HTTP/1.1\r\nhost: x\r\naccept-encoding: gzip\r\n\r\n";
+    let (head, packed) = answer(&server, request);
+    assert!(head.contains("content-encoding: gzip\r\n"), "{head}");
+    assert!(
+        head.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"),
+        "{head}"
+    );
+    let mut unpacked = String::new();
+    flate2::read::GzDecoder::new(&packed[..])
+        .read_to_string(&mut unpacked)
+        .unwrap();
+    assert!(packed.len() * 3 < unpacked.len());
+    let seen = Metrics::parse(&unpacked).sum("runtime_health_requests_total", &[]);
+    assert_eq!(
+        seen,
+        Metrics::parse(&String::from_utf8(plain).unwrap())
+            .sum("runtime_health_requests_total", &[])
+    );
+}
+
+#[test]
+fn every_family_on_the_page_is_in_the_table_and_the_other_way_round() {
+    let server = server(RuntimeHealth::builder().schedule_delay_sampling(1));
+    // Each scrape sends a probe; the next one shows it.
+    let page = || support::get(exporter(&server), "/metrics").body;
+    wait_for(DEADLINE, || {
+        let lag = "runtime_health_scheduler_lag_seconds_count";
+        Metrics::parse(&page()).sum(lag, &[]) > 0.0
+    });
+    let page = page();
+    let shown: Vec<_> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE runtime_health_")?.split_once(' '))
+        .collect();
+    let table: Vec<_> = names::METRICS
+        .iter()
+        .filter(|metric| {
+            cfg!(tokio_unstable) || metric.available != names::Available::TokioUnstable
+        })
+        .map(|metric| (metric.name, metric.kind.as_str()))
+        .collect();
+    assert_eq!(shown, table);
+
+    let metrics = Metrics::parse(&page);
+    for metric in names::METRICS {
+        let suffix = if metric.buckets.is_empty() {
+            ""
+        } else {
+            "_bucket"
+        };
+        let name = format!("runtime_health_{}{suffix}", metric.name);
+        for sample in metrics.with(&name, &[]) {
+            let labels: Vec<_> = sample
+                .labels
+                .iter()
+                .map(|(label, _)| label.as_str())
+                .collect();
+            let expected = [metric.labels, if suffix.is_empty() { &[] } else { &["le"] }].concat();
+            assert_eq!(labels, expected, "{name}");
+        }
+        if let Some(sample) = metrics.with(&name, &[]).next()
+            && !metric.buckets.is_empty()
+        {
+            let bounds = metrics.label_values(&sample.name, "le");
+            assert_eq!(bounds.len(), metric.buckets.len() + 1, "{name}");
+        }
+    }
+    let lines = page.lines().filter(|line| !line.starts_with('#')).count();
+    assert_eq!(
+        metrics.value("runtime_health_series", &[]),
+        Some(lines as f64)
+    );
+}
+
+#[test]
+fn other_pages_paths_and_methods_are_answered_plainly() {
+    let server = server(RuntimeHealth::builder());
+    let (head, index) = answer(&server, "GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert!(head.contains("text/html"), "{head}");
+    for link in ["href=\"/metrics\"", "href=\"/findings\""] {
+        assert!(String::from_utf8_lossy(&index).contains(link), "no {link}");
+    }
+    let (head, findings) = answer(&server, "GET /findings HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert!(head.contains("application/json"), "{head}");
+    let findings: serde_json::Value = serde_json::from_slice(&findings).unwrap();
+    assert_eq!(findings["version"], 1);
+    assert_eq!(findings["findings"], serde_json::json!([]));
+
+    let (head, body) = answer(&server, "HEAD /metrics HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert!(
+        head.starts_with("HTTP/1.1 200 ") && body.is_empty(),
+        "{head}"
+    );
+    let (head, _) = answer(&server, "GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert!(head.starts_with("HTTP/1.1 404 "), "{head}");
+    let (head, _) = answer(&server, "DELETE /metrics HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert!(
+        head.starts_with("HTTP/1.1 405 ") && head.contains("allow: GET, HEAD"),
+        "{head}"
+    );
+}
+
+#[test]
+fn malformed_requests_get_a_4xx_and_nothing_else_suffers() {
+    let server = server(RuntimeHealth::builder());
+    let (head, _) = answer(&server, "NOT HTTP\r\n\r\n");
+    assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
+    let huge = format!(
+        "GET /metrics HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n",
+        "y".repeat(64 * 1024)
+    );
+    let (head, _) = answer(&server, &huge);
+    assert!(head.starts_with("HTTP/1.1 431 "), "{head}");
+    assert_eq!(server.metrics().sum("runtime_health_build_info", &[]), 1.0);
+}
+
+#[test]
+fn silent_clients_are_bounded_in_number_and_time() {
+    let server = server(RuntimeHealth::builder());
+    // More than there are places, each with half a request.
+    let mut silent: Vec<_> = (0..40)
+        .map(|_| {
+            let mut stream = connect(exporter(&server));
+            let _ = stream.write_all(b"GET /metrics HTTP/1.1\r\nhost:");
+            stream
+        })
+        .collect();
+    // Their time runs out, and the places are free again.
+    for stream in &mut silent {
+        support::read_to_close(stream);
+    }
+    let metrics = server.metrics();
+    let refused = metrics.value("runtime_health_exporter_connections_refused_total", &[]);
+    assert!(refused >= Some(1.0), "{refused:?}");
+}
+
+#[test]
+fn detail_decides_what_is_exported() {
+    let lean = server(RuntimeHealth::builder().detail(Detail::Lean)).metrics();
+    let requests = [("route", "/users/{id}"), ("outcome", "completed")];
+    assert_eq!(
+        lean.value("runtime_health_requests_total", &requests),
+        Some(2.0)
+    );
+    let polls = [("route", "/users/{id}")];
+    assert!(lean.value("runtime_health_poll_duration_seconds_count", &polls) > Some(1.0));
+    for gone in [
+        "request_duration_seconds",
+        "schedule_delay_seconds",
+        "blocking_run_seconds",
+    ] {
+        assert_eq!(
+            lean.with(&format!("runtime_health_{gone}_count"), &[])
+                .count(),
+            0,
+            "{gone}"
+        );
+    }
+    let options = RuntimeHealth::builder().family_detail(Family::BlockingPool, Detail::Off);
+    let off = server(options).metrics();
+    assert_eq!(off.with("runtime_health_blocking_tasks", &[]).count(), 0);
+    assert_eq!(
+        off.with("runtime_health_blocking_threads_max", &[]).count(),
+        0
+    );
+    assert!(off.with("runtime_health_requests_total", &[]).count() > 0);
+}
+
+#[test]
+fn collectors_share_a_registry_under_different_namespaces() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let start = |namespace: &str| {
+        let options = RuntimeHealth::builder().namespace(namespace);
+        options
+            .observe_runtime(runtime.handle(), "main")
+            .start()
+            .unwrap()
+    };
+    let (red, blue) = (start("red"), start("blue_2"));
+    let registry = prometheus::Registry::new();
+    registry.register(Box::new(red.collector())).unwrap();
+    registry.register(Box::new(blue.collector())).unwrap();
+    assert!(
+        registry.register(Box::new(red.collector())).is_err(),
+        "registered twice"
+    );
+    let page = prometheus::TextEncoder::new()
+        .encode_to_string(&registry.gather())
+        .unwrap();
+    let metrics = Metrics::parse(&page);
+    for namespace in ["red", "blue_2"] {
+        assert_eq!(metrics.sum(&format!("{namespace}_build_info"), &[]), 1.0);
+    }
+    assert!(red.render().contains("red_build_info{"));
+}
+
+#[test]
+fn two_instances_work_side_by_side() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let start = || {
+        let options = RuntimeHealth::builder().serve_metrics(LOOPBACK);
+        options
+            .observe_runtime(runtime.handle(), "main")
+            .start()
+            .unwrap()
+    };
+    let (one, two) = (start(), start());
+    let both = tower::ServiceBuilder::new()
+        .layer(one.layer().route_by(|_| Some("/one".into())))
+        .layer(two.layer().route_by(|_| Some("/two".into())))
+        .service_fn(|_: http::Request<()>| async {
+            Ok::<_, std::convert::Infallible>(http::Response::new(String::new()))
+        });
+    for _ in 0..3 {
+        let request = http::Request::new(());
+        drop(
+            runtime
+                .block_on(tower::ServiceExt::oneshot(both.clone(), request))
+                .unwrap(),
+        );
+    }
+    for (health, route, other) in [(&one, "/one", "/two"), (&two, "/two", "/one")] {
+        let metrics = scrape(health.metrics_addr().unwrap());
+        let ended = |route| metrics.sum("runtime_health_requests_total", &[("route", route)]);
+        assert_eq!((ended(route), ended(other)), (3.0, 0.0));
+        let polls = [("route", route)];
+        // The call and the future's poll; the body is empty.
+        assert_eq!(
+            metrics.sum("runtime_health_poll_duration_seconds_count", &polls),
+            6.0
+        );
+    }
+}

@@ -1,0 +1,124 @@
+//! tokio's own figures, and the scheduler lag.
+#![allow(clippy::unwrap_used, reason = "a helper fails its test by panicking")]
+
+mod support;
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use support::{DEADLINE, LOOPBACK, Server, scrape, serve_axum, two_workers, wait_for};
+use tower_runtime_health::RuntimeHealth;
+
+#[test]
+fn a_runtime_shows_its_workers_tasks_and_queue() {
+    let router = Router::new().route("/", get(|| async {}));
+    let server = Server::layered(RuntimeHealth::builder(), |listener, layer| {
+        serve_axum(listener, router.layer(layer))
+    });
+    let main = [("runtime", "main")];
+    let metrics = server.metrics();
+    assert_eq!(metrics.value("runtime_health_workers", &main), Some(2.0));
+    assert!(metrics.value("runtime_health_alive_tasks", &main).unwrap() >= 1.0);
+    assert!(
+        metrics
+            .value("runtime_health_global_queue_depth", &main)
+            .is_some()
+    );
+    for name in [
+        "runtime_health_worker_busy_seconds_total",
+        "runtime_health_worker_parks_total",
+    ] {
+        assert_eq!(metrics.label_values(name, "worker"), ["0", "1"]);
+    }
+    let before = metrics.sum("runtime_health_worker_busy_seconds_total", &main);
+    wait_for(DEADLINE, || {
+        assert_eq!(support::get(server.addr(), "/").status, 200);
+        server
+            .metrics()
+            .sum("runtime_health_worker_busy_seconds_total", &main)
+            > before
+    });
+}
+
+#[test]
+fn the_lag_grows_while_every_worker_is_stuck() {
+    let router = Router::new().route(
+        "/stuck",
+        get(|| async { std::thread::sleep(Duration::from_millis(400)) }),
+    );
+    let options = RuntimeHealth::builder().scheduler_lag_interval(Duration::from_millis(10));
+    let server = Server::layered(options, |listener, layer| {
+        serve_axum(listener, router.layer(layer))
+    });
+    let lag = |le: &str| {
+        let labels = [("runtime", "main"), ("le", le)];
+        server
+            .metrics()
+            .value("runtime_health_scheduler_lag_seconds_bucket", &labels)
+            .unwrap()
+    };
+    // Also without requests: a probe goes out with each scrape.
+    wait_for(DEADLINE, || lag("+Inf") >= 3.0);
+    wait_for(DEADLINE, || {
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| support::get(server.addr(), "/stuck"));
+            }
+        });
+        lag("+Inf") - lag("0.1") >= 1.0
+    });
+}
+
+#[test]
+fn given_runtimes_are_told_apart_and_let_go_when_they_shut_down() {
+    let blue = two_workers().build().unwrap();
+    let green = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let health = RuntimeHealth::builder()
+        .observe_runtime(blue.handle(), "blue")
+        .serve_metrics(LOOPBACK)
+        .start()
+        .unwrap();
+    health.observe_runtime(green.handle(), "green").unwrap();
+    let twice = health.observe_runtime(green.handle(), "green").unwrap_err();
+    assert!(twice.is_invalid_option());
+    assert!(twice.to_string().contains("`green`"), "{twice}");
+
+    let exporter = health.metrics_addr().unwrap();
+    let workers =
+        |name: &str| scrape(exporter).value("runtime_health_workers", &[("runtime", name)]);
+    assert_eq!((workers("blue"), workers("green")), (Some(2.0), Some(1.0)));
+    // A probe is out to each; one of the runtimes never polls it.
+    drop(green);
+    wait_for(DEADLINE, || workers("green").is_none());
+    blue.shutdown_background();
+    wait_for(DEADLINE, || workers("blue").is_none());
+    assert_eq!(
+        scrape(exporter).value("runtime_health_longest_stall_seconds", &[]),
+        Some(0.0)
+    );
+}
+
+#[test]
+fn the_further_figures_are_there_exactly_with_tokio_unstable() {
+    use tower_runtime_health::names::{Available, METRICS};
+
+    let router = Router::new().route("/", get(|| async {}));
+    let server = Server::layered(RuntimeHealth::builder(), |listener, layer| {
+        serve_axum(listener, router.layer(layer))
+    });
+    assert_eq!(support::get(server.addr(), "/").status, 200);
+    let metrics = server.metrics();
+    for metric in METRICS
+        .iter()
+        .filter(|metric| metric.available == Available::TokioUnstable)
+    {
+        let name = format!("runtime_health_{}", metric.name);
+        let shown = metrics.value(&name, &[("runtime", "main")]).is_some();
+        assert_eq!(shown, cfg!(tokio_unstable), "{name}");
+    }
+    let unstable = metrics.label_values("runtime_health_build_info", "tokio_unstable");
+    assert_eq!(unstable, [cfg!(tokio_unstable).to_string()]);
+}

@@ -1,0 +1,65 @@
+//! Every worker is stuck, and the exporter answers.
+#![allow(clippy::disallowed_methods, reason = "that law is for the library")]
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::routing::get;
+use support::{DEADLINE, Server, connect, serve_axum, wait_for};
+use tower_runtime_health::RuntimeHealth;
+
+#[test]
+fn the_exporter_answers_within_50_ms_while_every_worker_is_stuck() {
+    let router = Router::new().route(
+        "/stuck",
+        get(|| async { std::thread::sleep(Duration::from_secs(3)) }),
+    );
+    let server = Server::layered(RuntimeHealth::builder(), |listener, layer| {
+        serve_axum(listener, router.layer(layer))
+    });
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            let mut stream = connect(server.addr());
+            std::io::Write::write_all(&mut stream, b"GET /stuck HTTP/1.1\r\nhost: x\r\n\r\n")
+                .unwrap();
+            stream
+        })
+        .collect();
+    let stalled = || {
+        server
+            .metrics()
+            .value("runtime_health_stalled_polls", &[("route", "/stuck")])
+    };
+    wait_for(DEADLINE, || stalled() == Some(2.0));
+
+    let mut answered: Vec<_> = (0..15)
+        .map(|_| {
+            let started = Instant::now();
+            let metrics = server.metrics();
+            let took = started.elapsed();
+            let longest = metrics
+                .value("runtime_health_longest_stall_seconds", &[])
+                .unwrap();
+            assert!(longest > 0.01, "no stall shown: {longest}");
+            took
+        })
+        .collect();
+    assert_eq!(stalled(), Some(2.0), "the workers were no longer stuck");
+    answered.sort();
+    let median = answered[answered.len() / 2];
+    assert!(
+        median < Duration::from_millis(50),
+        "answered in {answered:?}"
+    );
+
+    let findings = support::get(server.health().metrics_addr().unwrap(), "/findings");
+    let json: serde_json::Value = serde_json::from_str(&findings.body).unwrap();
+    assert_eq!(json["version"], 1);
+    assert_eq!(json["stalls"][0]["route"], "/stuck");
+    assert!(json["stalls"][0]["elapsed_seconds"].as_f64().unwrap() > 0.01);
+    assert_eq!(json["findings"][0]["route"], "/stuck");
+    assert_eq!(json["findings"][0]["running"], 2);
+    drop(clients);
+}

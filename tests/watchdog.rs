@@ -1,0 +1,315 @@
+//! What the watchdog sees, and when.
+#![allow(clippy::unwrap_used, reason = "a helper fails its test by panicking")]
+
+mod support;
+
+use std::convert::Infallible;
+use std::io::Write;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use bytes::Bytes;
+use http_body::Frame;
+use support::{DEADLINE, Server, connect, serve_axum, wait_for};
+use tower_runtime_health::{Builder, Finding, Phase, RuntimeHealth};
+
+/// Blocks whoever calls `wait` until the test opens it.
+#[derive(Clone)]
+struct Gate(Arc<Mutex<mpsc::Receiver<()>>>);
+
+impl Gate {
+    fn new() -> (mpsc::Sender<()>, Self) {
+        let (open, gate) = mpsc::channel();
+        (open, Self(Arc::new(Mutex::new(gate))))
+    }
+
+    fn wait(&self) {
+        let _ = self.0.lock().unwrap().recv_timeout(DEADLINE);
+    }
+}
+
+fn serve(options: Builder, router: Router) -> Server {
+    Server::layered(options, |listener, layer| {
+        serve_axum(listener, router.layer(layer))
+    })
+}
+
+/// Sends a request and does not wait for its answer.
+fn fire(server: &Server, path: &str) -> std::net::TcpStream {
+    let mut stream = connect(server.addr());
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    stream
+}
+
+fn finding(server: &Server, route: &str) -> Option<Finding> {
+    server
+        .health()
+        .findings()
+        .into_iter()
+        .find(|finding| &*finding.route == route)
+}
+
+/// Everything this process has logged.
+fn log() -> &'static Mutex<Vec<u8>> {
+    static LOG: OnceLock<&'static Mutex<Vec<u8>>> = OnceLock::new();
+    LOG.get_or_init(|| {
+        let log: &Mutex<Vec<u8>> = Box::leak(Box::default());
+        tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || Writer(log))
+            .init();
+        log
+    })
+}
+
+struct Writer(&'static Mutex<Vec<u8>>);
+
+impl Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn logged(route: &str) -> Vec<String> {
+    let log = String::from_utf8(log().lock().unwrap().clone()).unwrap();
+    let route = format!("route=\"{route}\"");
+    log.lines()
+        .filter(|line| line.contains(&route))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn a_blocking_poll_is_seen_while_it_runs_and_counted_when_it_ends() {
+    log();
+    let (open, gate) = Gate::new();
+    let router = Router::new().route(
+        "/gate/{id}",
+        get(move || async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            gate.wait();
+        }),
+    );
+    let server = serve(RuntimeHealth::builder(), router);
+    let client = fire(&server, "/gate/7");
+
+    let route = [("route", "/gate/{id}")];
+    wait_for(DEADLINE, || {
+        server
+            .metrics()
+            .value("runtime_health_stalled_polls", &route)
+            == Some(1.0)
+    });
+    wait_for(DEADLINE, || finding(&server, "/gate/{id}").is_some());
+    let seen = finding(&server, "/gate/{id}").unwrap();
+    assert_eq!((seen.polls, seen.running, seen.method), (1, 1, "GET"));
+    assert_eq!(seen.phase, Phase::Poll);
+    assert_eq!(&*seen.thread, "tokio-rt-worker");
+    assert!(seen.longest >= Duration::from_millis(10));
+    wait_for(DEADLINE, || !logged("/gate/{id}").is_empty());
+    let event = &logged("/gate/{id}")[0];
+    for part in [
+        " WARN ",
+        "a handler blocks the executor",
+        "method=\"GET\"",
+        "cause=\"unknown\"",
+        "phase=\"poll\"",
+        "still_running=true",
+        "thread=\"tokio-rt-worker\"",
+        "elapsed_ms=",
+    ] {
+        assert!(event.contains(part), "no {part} in {event}");
+    }
+    let labels = [
+        ("route", "/gate/{id}"),
+        ("method", "GET"),
+        ("cause", "unknown"),
+    ];
+    let counted = || {
+        server
+            .metrics()
+            .value("runtime_health_blocking_polls_total", &labels)
+    };
+    assert_eq!(counted(), Some(0.0), "counted before it ended");
+
+    open.send(()).unwrap();
+    wait_for(DEADLINE, || counted() == Some(1.0));
+    wait_for(DEADLINE, || {
+        finding(&server, "/gate/{id}").is_some_and(|seen| seen.running == 0)
+    });
+    let seen = finding(&server, "/gate/{id}").unwrap();
+    let metrics = server.metrics();
+    let seconds = metrics
+        .value("runtime_health_blocking_seconds_total", &labels)
+        .unwrap();
+    assert_eq!(seen.polls, 1);
+    assert!(
+        (seen.total.as_secs_f64() - seconds).abs() < 1e-6,
+        "{seen} but {seconds} s"
+    );
+    assert_eq!(
+        metrics.value("runtime_health_stalled_polls", &route),
+        Some(0.0)
+    );
+    assert_eq!(
+        metrics.value("runtime_health_longest_stall_seconds", &[]),
+        Some(0.0)
+    );
+    assert_eq!(logged("/gate/{id}").len(), 1, "one event for one finding");
+    drop(client);
+}
+
+#[test]
+fn findings_and_counters_agree_on_polls_that_ended_before_a_look() {
+    log();
+    let router = Router::new().route(
+        "/short",
+        get(|| async { std::thread::sleep(Duration::from_millis(2)) }),
+    );
+    let server = serve(
+        RuntimeHealth::builder().threshold(Duration::from_millis(1)),
+        router,
+    );
+    for _ in 0..40 {
+        assert_eq!(support::get(server.addr(), "/short").status, 200);
+    }
+    let counted = support::settled(&server, 40).sum("runtime_health_blocking_polls_total", &[]);
+    assert_eq!(counted, 40.0);
+    wait_for(DEADLINE, || {
+        finding(&server, "/short").is_some_and(|seen| (seen.polls, seen.running) == (40, 0))
+    });
+    assert_eq!(logged("/short").len(), 1, "limited to one event a minute");
+}
+
+/// A body that blocks in its poll, once.
+struct BlockingBody(Option<Gate>);
+
+impl http_body::Body for BlockingBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.take().map(|gate| {
+            gate.wait();
+            Ok(Frame::data(Bytes::from_static(b"late")))
+        }))
+    }
+}
+
+#[test]
+fn a_body_that_blocks_is_seen_in_its_phase() {
+    let (open, gate) = Gate::new();
+    let body = move || async move { Body::new(BlockingBody(Some(gate))) };
+    let server = serve(
+        RuntimeHealth::builder(),
+        Router::new().route("/body", get(body)),
+    );
+    let client = fire(&server, "/body");
+    wait_for(DEADLINE, || {
+        finding(&server, "/body").is_some_and(|seen| seen.running == 1 && seen.phase == Phase::Body)
+    });
+    open.send(()).unwrap();
+    wait_for(DEADLINE, || {
+        finding(&server, "/body").is_some_and(|seen| seen.running == 0)
+    });
+    drop(client);
+}
+
+#[test]
+fn a_middleware_that_blocks_before_it_returns_a_future_is_seen_as_call() {
+    let (open, gate) = Gate::new();
+    let router = Router::new().route("/call", get(|| async {}));
+    let blocking = tower::util::MapRequest::new(router, move |request: http::Request<_>| {
+        gate.wait();
+        request.map(Body::new)
+    });
+    let server = Server::layered(RuntimeHealth::builder(), |listener, layer| {
+        let layer = layer.route_by(|head| Some(head.uri().path().to_owned().into()));
+        support::serve_hyper(listener, tower::Layer::layer(&layer, blocking))
+    });
+    let client = fire(&server, "/call");
+    wait_for(DEADLINE, || {
+        finding(&server, "/call").is_some_and(|seen| seen.running == 1 && seen.phase == Phase::Call)
+    });
+    open.send(()).unwrap();
+    wait_for(DEADLINE, || {
+        finding(&server, "/call").is_some_and(|seen| seen.running == 0)
+    });
+    drop(client);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_watchdog_does_not_wake_while_nothing_is_polled() {
+    use std::fs;
+
+    /// Wake-ups of all watchdogs of this process that are idle by themselves.
+    fn wake_ups(tid: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/self/task/{tid}/status")).unwrap();
+        status
+            .lines()
+            .filter(|line| line.contains("ctxt_switches"))
+            .map(|line| {
+                line.split_whitespace()
+                    .last()
+                    .unwrap()
+                    .parse::<u64>()
+                    .unwrap()
+            })
+            .sum()
+    }
+
+    fn watchdogs() -> Vec<String> {
+        let tasks = fs::read_dir("/proc/self/task").unwrap();
+        tasks
+            .map(|task| task.unwrap().file_name().into_string().unwrap())
+            .filter(|tid| {
+                fs::read_to_string(format!("/proc/self/task/{tid}/comm"))
+                    .is_ok_and(|name| name.trim() == "health-watchdog")
+            })
+            .collect()
+    }
+
+    let before = watchdogs();
+    let router = Router::new().route("/", get(|| async {})).route(
+        "/late",
+        get(|| async { std::thread::sleep(Duration::from_millis(50)) }),
+    );
+    let server = serve(RuntimeHealth::builder(), router);
+    let mine: Vec<_> = watchdogs()
+        .into_iter()
+        .filter(|tid| !before.contains(tid))
+        .collect();
+    for round in 1..=3 {
+        assert_eq!(support::get(server.addr(), "/").status, 200);
+        // Asleep: no wake-up in a whole second, in which it would tick 200 times.
+        // (Another test's watchdog may be in the list; one that sleeps is enough.)
+        wait_for(DEADLINE, || {
+            let seen: Vec<_> = mine.iter().map(|tid| wake_ups(tid)).collect();
+            std::thread::sleep(Duration::from_secs(1));
+            mine.iter()
+                .zip(seen)
+                .any(|(tid, seen)| wake_ups(tid) == seen)
+        });
+        // And it wakes for the next poll.
+        assert_eq!(support::get(server.addr(), "/late").status, 200);
+        wait_for(DEADLINE, || {
+            finding(&server, "/late").is_some_and(|seen| seen.polls == round)
+        });
+    }
+}

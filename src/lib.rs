@@ -1,4 +1,4 @@
-//! x
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
 // Without the exporter nobody reads much of what is recorded.

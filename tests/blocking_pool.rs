@@ -1,5 +1,4 @@
 //! Work on tokio's blocking pool, by the route that put it there.
-#![allow(clippy::unwrap_used, reason = "a helper fails its test by panicking")]
 
 mod support;
 

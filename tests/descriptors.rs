@@ -1,7 +1,6 @@
 //! The table of file descriptors is full. A test binary of its own: it lowers
 //! the limit of the process.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "a helper fails its test by panicking")]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! The exporter over real sockets: pages, encodings, limits, bad clients.
-#![allow(clippy::unwrap_used, reason = "a helper fails its test by panicking")]
 
 mod support;
 

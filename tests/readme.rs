@@ -1,5 +1,4 @@
 //! The README says what the crate does: its tables are those of `names`.
-#![allow(clippy::unwrap_used, reason = "a helper fails its test by panicking")]
 
 use std::fmt::Write;
 

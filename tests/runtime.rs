@@ -1,5 +1,4 @@
 //! tokio's own figures, and the scheduler lag.
-#![allow(clippy::unwrap_used, reason = "a helper fails its test by panicking")]
 
 mod support;
 

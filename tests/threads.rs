@@ -1,7 +1,6 @@
 //! Threads end with their owners. A test binary of its own: it counts the
 //! threads of the process.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "a helper fails its test by panicking")]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! What the watchdog sees, and when.
-#![allow(clippy::unwrap_used, reason = "a helper fails its test by panicking")]
 
 mod support;
 

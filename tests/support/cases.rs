@@ -65,6 +65,9 @@ async fn answer(request: Request<Incoming>) -> Result<Response<AnyBody>, Failure
             std::panic::resume_unwind(Box::new(FAILED))
         })),
         "/echo" => request.into_body().map_err(Into::into).boxed(),
+        "/obedient-echo" => BodyExt::boxed(StreamBody::new(
+            request.into_body().into_data_stream().map(obey),
+        )),
         "/collect" => {
             let collected = request.into_body().collect().await?;
             full(&format!("{} bytes", collected.to_bytes().len()))
@@ -110,6 +113,16 @@ async fn answer(request: Request<Incoming>) -> Result<Response<AnyBody>, Failure
     };
     *response.status_mut() = status;
     Ok(response)
+}
+
+/// Gives the data back, but for two words that say how to end: at a time that
+/// the client chooses.
+fn obey(data: hyper::Result<Bytes>) -> Result<Frame<Bytes>, Failure> {
+    match data {
+        Ok(data) if data == "fail" => Err(FAILED.into()),
+        Ok(data) if data == "panic" => std::panic::resume_unwind(Box::new(FAILED)),
+        data => Ok(Frame::data(data?)),
+    }
 }
 
 fn never(never: Infallible) -> Failure {

@@ -15,7 +15,10 @@ use crate::slot::Slot;
 
 #[derive(Debug)]
 pub(crate) struct Local {
+    /// Keeps the instance's allocation, so that no other one gets its address.
     instance: Weak<Instance>,
+    /// That address, to find this by.
+    address: *const Instance,
     pub(crate) slot: Arc<Slot>,
     pub(crate) shard: Arc<Shard>,
     pub(crate) routes: RefCell<RouteCache>,
@@ -40,7 +43,7 @@ impl Local {
                 let known = locals.try_borrow().ok()?;
                 let found = known
                     .iter()
-                    .find(|local| std::ptr::eq(local.instance.as_ptr(), Arc::as_ptr(instance)));
+                    .find(|local| std::ptr::eq(local.address, Arc::as_ptr(instance)));
                 match found {
                     Some(local) => Some(Rc::clone(local)),
                     None => {
@@ -57,6 +60,7 @@ impl Local {
         let name = std::thread::current().name().unwrap_or_default().into();
         let local = Rc::new(Self {
             instance: Arc::downgrade(instance),
+            address: Arc::as_ptr(instance),
             slot: Arc::new(Slot::new(name)),
             shard: instance.recorder.register(),
             routes: RefCell::new(RouteCache::default()),

@@ -1,8 +1,9 @@
 use std::rc::Rc;
 
+use super::request::Progress;
 use crate::instance::Instance;
 use crate::local::Local;
-use crate::recorder::Series;
+use crate::recorder::Outcome;
 use crate::slot::Phase;
 
 /// One timed poll: entered when made, left and recorded when dropped, so that
@@ -10,11 +11,9 @@ use crate::slot::Phase;
 pub(super) struct PollGuard<'p> {
     local: Rc<Local>,
     instance: &'p Instance,
-    series: Series,
+    progress: &'p mut Progress,
     phase: Phase,
     start: u64,
-    /// Where to leave the time of the end.
-    end: &'p mut u64,
 }
 
 impl<'p> PollGuard<'p> {
@@ -22,21 +21,19 @@ impl<'p> PollGuard<'p> {
     pub(super) fn enter(
         local: Rc<Local>,
         instance: &'p Instance,
-        series: Series,
         phase: Phase,
-        end: &'p mut u64,
+        progress: &'p mut Progress,
     ) -> Self {
         let start = instance.clock.ticks();
-        local.slot.enter(start, series, phase);
-        local.set_polling(Some(series));
+        local.slot.enter(start, progress.series, phase);
+        local.set_polling(Some(progress.series));
         instance.alarm.poll_begins();
         Self {
             local,
             instance,
-            series,
+            progress,
             phase,
             start,
-            end,
         }
     }
 
@@ -48,7 +45,7 @@ impl<'p> PollGuard<'p> {
     /// Records a wake-to-poll delay that ended with this poll.
     #[cold]
     pub(super) fn delayed(&self, ticks: u64) {
-        if let Some(cells) = self.local.shard.cells(self.series) {
+        if let Some(cells) = self.local.shard.cells(self.progress.series) {
             cells.schedule_delay(self.instance.recorder.bounds(), ticks);
         }
     }
@@ -57,8 +54,8 @@ impl<'p> PollGuard<'p> {
     fn note_blocking(&self, ticks: u64) {
         self.local
             .slot
-            .note_ended(self.start, ticks, self.series, self.phase);
-        if let Some(cells) = self.local.shard.cells(self.series) {
+            .note_ended(self.start, ticks, self.progress.series, self.phase);
+        if let Some(cells) = self.local.shard.cells(self.progress.series) {
             cells.blocking_poll(ticks);
         }
     }
@@ -67,17 +64,22 @@ impl<'p> PollGuard<'p> {
 impl Drop for PollGuard<'_> {
     #[inline]
     fn drop(&mut self) {
-        *self.end = self.instance.clock.ticks();
+        let end = self.instance.clock.ticks();
         // Cores' counters may differ by a few ticks, and a future can migrate
         // inside a poll (`block_in_place`).
-        let ticks = self.end.saturating_sub(self.start);
+        let ticks = end.saturating_sub(self.start);
+        self.progress.last_poll_ended = end;
         if ticks >= self.instance.threshold {
             self.note_blocking(ticks);
         }
         self.local.slot.leave();
         self.local.set_polling(None);
-        if let Some(cells) = self.local.shard.cells(self.series) {
+        if let Some(cells) = self.local.shard.cells(self.progress.series) {
             cells.poll(self.instance.recorder.bounds(), ticks);
+        }
+        // Reads one process-wide number while nothing unwinds.
+        if std::thread::panicking() {
+            self.progress.outcome = Outcome::Error;
         }
     }
 }

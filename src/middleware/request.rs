@@ -16,15 +16,9 @@ use crate::slot::Phase;
 #[derive(Debug)]
 pub(super) struct RequestGuard {
     instance: Arc<Instance>,
-    series: Series,
+    progress: Progress,
     /// In ticks.
     started: u64,
-    /// When the last timed poll ended, in ticks.
-    last_poll_ended: u64,
-    /// The outcome, should this be dropped now.
-    outcome: Outcome,
-    /// The outcome, should this be dropped between two polls.
-    if_dropped: Outcome,
     /// False inside another layer of the same instance, which counts it.
     counted: bool,
     is_head: bool,
@@ -33,6 +27,16 @@ pub(super) struct RequestGuard {
     /// out to exist. Allocated for the first requests of each method only.
     unconfirmed: Option<Box<str>>,
     delay: Option<WakeDelay>,
+}
+
+/// What each poll of a request reads and writes.
+#[derive(Debug)]
+pub(super) struct Progress {
+    pub(super) series: Series,
+    /// When the last timed poll ended, in ticks.
+    pub(super) last_poll_ended: u64,
+    /// The outcome, should the request be dropped now.
+    pub(super) outcome: Outcome,
 }
 
 impl RequestGuard {
@@ -50,11 +54,12 @@ impl RequestGuard {
             .map(|_| WakeDelay::new(instance.clock.clone()));
         let request = Self {
             instance: Arc::clone(instance),
-            series,
+            progress: Progress {
+                series,
+                last_poll_ended: started,
+                outcome: Outcome::Cancelled,
+            },
             started,
-            last_poll_ended: started,
-            outcome: Outcome::Cancelled,
-            if_dropped: Outcome::Cancelled,
             counted,
             is_head: method == Method::HEAD,
             is_connect: method == Method::CONNECT,
@@ -68,22 +73,20 @@ impl RequestGuard {
     }
 
     /// Times something that is not polled with a waker.
+    ///
+    /// Gives on what `inner` gives without ever holding it: it may be large,
+    /// and this runs for each poll.
     #[inline]
     pub(super) fn timed<T>(&mut self, phase: Phase, inner: impl FnOnce() -> T) -> T {
-        // Stands if `inner` unwinds.
-        self.outcome = Outcome::Error;
-        let result = match Local::of(&self.instance) {
+        match Local::of(&self.instance) {
             Some(local) if !local.is_polling() => {
-                let end = &mut self.last_poll_ended;
-                let _poll = PollGuard::enter(local, &self.instance, self.series, phase, end);
+                let _poll = PollGuard::enter(local, &self.instance, phase, &mut self.progress);
                 inner()
             }
             // A layer further out times this thread already, or the thread is
             // being torn down.
             _ => inner(),
-        };
-        self.outcome = self.if_dropped;
-        result
+        }
     }
 
     /// Times one poll.
@@ -94,36 +97,29 @@ impl RequestGuard {
         cx: &mut Context<'_>,
         inner: impl FnOnce(&mut Context<'_>) -> T,
     ) -> T {
-        let Some(delay) = self.delay.take() else {
+        if self.delay.is_none() {
             return self.timed(phase, || inner(cx));
-        };
-        let result = self.poll_with_delay(&delay, phase, cx, inner);
-        self.delay = Some(delay);
-        result
+        }
+        self.poll_with_delay(phase, cx, inner)
     }
 
     #[cold]
     fn poll_with_delay<T>(
         &mut self,
-        delay: &WakeDelay,
         phase: Phase,
         cx: &mut Context<'_>,
         inner: impl FnOnce(&mut Context<'_>) -> T,
     ) -> T {
-        self.outcome = Outcome::Error;
-        let result = match Local::of(&self.instance) {
-            Some(local) if !local.is_polling() => {
-                let end = &mut self.last_poll_ended;
-                let poll = PollGuard::enter(local, &self.instance, self.series, phase, end);
+        match (Local::of(&self.instance), &self.delay) {
+            (Some(local), Some(delay)) if !local.is_polling() => {
+                let poll = PollGuard::enter(local, &self.instance, phase, &mut self.progress);
                 if let Some(ticks) = delay.poll_begins(cx.waker(), poll.start()) {
                     poll.delayed(ticks);
                 }
                 inner(&mut Context::from_waker(delay.waker()))
             }
             _ => inner(cx),
-        };
-        self.outcome = self.if_dropped;
-        result
+        }
     }
 
     /// The response's head is there.
@@ -147,22 +143,21 @@ impl RequestGuard {
 
     /// All there is to send was handed over, though the end was not asked for.
     pub(super) fn completes_if_dropped(&mut self) {
-        self.if_dropped = Outcome::Completed;
-        self.outcome = Outcome::Completed;
+        self.progress.outcome = Outcome::Completed;
     }
 
     /// The request has ended, with the poll that was timed last.
     #[inline]
     pub(super) fn end(mut self, outcome: Outcome) {
-        self.outcome = outcome;
-        self.count_end(self.last_poll_ended);
+        self.progress.outcome = outcome;
+        self.count_end(self.progress.last_poll_ended);
     }
 
     #[inline]
     fn count_end(&mut self, now: u64) {
         if std::mem::take(&mut self.counted) {
             let ticks = now.saturating_sub(self.started);
-            let (bounds, outcome) = (self.instance.recorder.bounds(), self.outcome);
+            let (bounds, outcome) = (self.instance.recorder.bounds(), self.progress.outcome);
             self.record(|cells| cells.request_ended(bounds, outcome, ticks));
         }
     }
@@ -171,14 +166,14 @@ impl RequestGuard {
     fn record(&self, record: impl FnOnce(&SeriesCells)) {
         match Local::of(&self.instance) {
             Some(local) => {
-                if let Some(cells) = local.shard.cells(self.series) {
+                if let Some(cells) = local.shard.cells(self.progress.series) {
                     record(cells);
                 }
             }
             None => self
                 .instance
                 .recorder
-                .record_without_thread(self.series, record),
+                .record_without_thread(self.progress.series, record),
         }
     }
 }

@@ -2,14 +2,14 @@
 //! route names. The crate's only thread-local data.
 //!
 //! Found by address of the instance, so that several instances work side by
-//! side on one thread; with one, which is usual, the first comparison hits.
+//! side on one thread.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 
 use crate::instance::Instance;
-use crate::recorder::{RouteId, Series, Shard};
+use crate::recorder::{RouteId, Shard};
 use crate::route::RouteCache;
 use crate::slot::Slot;
 
@@ -22,15 +22,17 @@ pub(crate) struct Local {
     pub(crate) slot: Arc<Slot>,
     pub(crate) shard: Arc<Shard>,
     pub(crate) routes: RefCell<RouteCache>,
-    /// What this thread is polling for this instance.
-    current: Cell<Option<Series>>,
     /// Requests since the last one whose delay was measured.
     unmeasured: Cell<u32>,
     last_measured: Cell<u64>,
 }
 
 thread_local! {
-    static LOCALS: RefCell<Vec<Rc<Local>>> = const { RefCell::new(Vec::new()) };
+    /// The first instance this thread has met; in nearly every process the
+    /// only one. Set once, so that reading it needs no borrow flag.
+    static FIRST: OnceCell<Rc<Local>> = const { OnceCell::new() };
+    /// Those that came later.
+    static OTHERS: RefCell<Vec<Rc<Local>>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Local {
@@ -38,75 +40,75 @@ impl Local {
     /// is being torn down.
     #[inline]
     pub(crate) fn of(instance: &Arc<Instance>) -> Option<Rc<Self>> {
-        LOCALS
-            .try_with(|locals| {
-                let known = locals.try_borrow().ok()?;
-                let found = known
-                    .iter()
-                    .find(|local| std::ptr::eq(local.address, Arc::as_ptr(instance)));
-                match found {
-                    Some(local) => Some(Rc::clone(local)),
-                    None => {
-                        drop(known);
-                        Self::register(instance, locals)
-                    }
-                }
-            })
-            .ok()?
+        let first =
+            FIRST.try_with(|first| first.get().filter(|local| local.is_of(instance)).cloned());
+        match first {
+            Ok(Some(local)) => Some(local),
+            Ok(None) => Self::of_other(instance),
+            Err(_) => None,
+        }
     }
 
     #[cold]
-    fn register(instance: &Arc<Instance>, locals: &RefCell<Vec<Rc<Self>>>) -> Option<Rc<Self>> {
+    fn of_other(instance: &Arc<Instance>) -> Option<Rc<Self>> {
+        let known = OTHERS.try_with(|others| {
+            let others = others.try_borrow().ok()?;
+            others.iter().find(|local| local.is_of(instance)).cloned()
+        });
+        if let Some(local) = known.ok()? {
+            return Some(local);
+        }
+        let local = Rc::new(Self::register(instance));
+        let is_first = FIRST.try_with(|first| first.set(Rc::clone(&local)).is_ok());
+        if !is_first.ok()? {
+            let forgotten = OTHERS.try_with(|others| {
+                let mut others = others.try_borrow_mut().ok()?;
+                others.push(Rc::clone(&local));
+                let dead = others.extract_if(.., |local| local.instance.strong_count() == 0);
+                Some(dead.collect::<Vec<_>>())
+            });
+            // Outside the borrow: dropping runs `Drop` below.
+            drop(forgotten.ok()?);
+        }
+        Some(local)
+    }
+
+    fn register(instance: &Arc<Instance>) -> Self {
         let name = std::thread::current().name().unwrap_or_default().into();
-        let local = Rc::new(Self {
+        let slot = Arc::new(Slot::new(name));
+        instance.slots.join(Arc::clone(&slot));
+        Self {
             instance: Arc::downgrade(instance),
             address: Arc::as_ptr(instance),
-            slot: Arc::new(Slot::new(name)),
+            slot,
             shard: instance.recorder.register(),
             routes: RefCell::new(RouteCache::default()),
-            current: Cell::new(None),
             unmeasured: Cell::new(0),
             last_measured: Cell::new(0),
-        });
-        instance.slots.join(Arc::clone(&local.slot));
-        let dead = {
-            let mut locals = locals.try_borrow_mut().ok()?;
-            let dead: Vec<_> = locals
-                .extract_if(.., |local| local.instance.strong_count() == 0)
-                .collect();
-            locals.push(Rc::clone(&local));
-            dead
-        };
-        // Outside the borrow: dropping runs `Drop` below.
-        drop(dead);
-        Some(local)
+        }
+    }
+
+    fn is_of(&self, instance: &Arc<Instance>) -> bool {
+        std::ptr::eq(self.address, Arc::as_ptr(instance))
     }
 
     /// The instance and route of the poll this thread is in, if it is in one.
     /// With several instances around one handler: of the one that was first
     /// seen on this thread.
     pub(crate) fn current_route() -> Option<(Arc<Instance>, RouteId)> {
-        LOCALS
-            .try_with(|locals| {
-                let locals = locals.try_borrow().ok()?;
-                locals.iter().find_map(|local| {
-                    let series = local.current.get()?;
-                    Some((local.instance.upgrade()?, series.route))
-                })
-            })
-            .ok()?
+        let first = FIRST.try_with(|first| first.get().and_then(|local| local.route_polled()));
+        first.ok()?.or_else(|| {
+            let others = OTHERS.try_with(|others| {
+                let others = others.try_borrow().ok()?;
+                others.iter().find_map(|local| local.route_polled())
+            });
+            others.ok()?
+        })
     }
 
-    /// Whether this thread is already in a poll of this instance: then a layer
-    /// further out measures it.
-    #[inline]
-    pub(crate) fn is_polling(&self) -> bool {
-        self.current.get().is_some()
-    }
-
-    #[inline]
-    pub(crate) fn set_polling(&self, series: Option<Series>) {
-        self.current.set(series);
+    fn route_polled(&self) -> Option<(Arc<Instance>, RouteId)> {
+        let poll = self.slot.read()?;
+        Some((self.instance.upgrade()?, poll.series.route))
     }
 
     /// Whether the request that begins now has its wake-to-poll delay measured:

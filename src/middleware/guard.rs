@@ -22,11 +22,10 @@ impl<'p> PollGuard<'p> {
         local: Rc<Local>,
         instance: &'p Instance,
         phase: Phase,
+        start: u64,
         progress: &'p mut Progress,
     ) -> Self {
-        let start = instance.clock.ticks();
         local.slot.enter(start, progress.series, phase);
-        local.set_polling(Some(progress.series));
         instance.alarm.poll_begins();
         Self {
             local,
@@ -35,11 +34,6 @@ impl<'p> PollGuard<'p> {
             phase,
             start,
         }
-    }
-
-    #[inline]
-    pub(super) fn start(&self) -> u64 {
-        self.start
     }
 
     /// Records a wake-to-poll delay that ended with this poll.
@@ -65,15 +59,14 @@ impl Drop for PollGuard<'_> {
     #[inline]
     fn drop(&mut self) {
         let end = self.instance.clock.ticks();
-        // Cores' counters may differ by a few ticks, and a future can migrate
-        // inside a poll (`block_in_place`).
+        // Cores' counters may differ by a few ticks, and the thread may have
+        // changed cores.
         let ticks = end.saturating_sub(self.start);
         self.progress.last_poll_ended = end;
         if ticks >= self.instance.threshold {
             self.note_blocking(ticks);
         }
         self.local.slot.leave();
-        self.local.set_polling(None);
         if let Some(cells) = self.local.shard.cells(self.progress.series) {
             cells.poll(self.instance.recorder.bounds(), ticks);
         }

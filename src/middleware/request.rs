@@ -1,3 +1,4 @@
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Context;
 
@@ -5,6 +6,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::delay::WakeDelay;
 use super::guard::PollGuard;
+use crate::clock::Clock;
 use crate::instance::Instance;
 use crate::local::Local;
 use crate::recorder::{Outcome, RouteId, Series, SeriesCells};
@@ -42,7 +44,7 @@ pub(super) struct Progress {
 impl RequestGuard {
     pub(super) fn begin(instance: &Arc<Instance>, method: &Method, found: Found<'_>) -> Self {
         let local = Local::of(instance);
-        let counted = local.as_ref().is_none_or(|local| !local.is_polling());
+        let counted = local.as_ref().is_none_or(|local| !local.slot.is_entered());
         let (route, unconfirmed) = resolve(instance, local.as_deref(), found);
         let series = Series {
             route,
@@ -50,6 +52,7 @@ impl RequestGuard {
         };
         let started = instance.clock.ticks();
         let delay = local
+            .as_ref()
             .filter(|local| counted && local.measures_delay(instance, started))
             .map(|_| WakeDelay::new(instance.clock.clone()));
         let request = Self {
@@ -67,20 +70,31 @@ impl RequestGuard {
             delay,
         };
         if counted {
-            request.record(SeriesCells::request_started);
+            request.record(local, SeriesCells::request_started);
         }
         request
     }
 
-    /// Times something that is not polled with a waker.
-    ///
+    /// Times the call of the inner service, which begins with the request.
+    #[inline]
+    pub(super) fn call<T>(&mut self, inner: impl FnOnce() -> T) -> T {
+        let started = self.started;
+        self.timed(Phase::Call, |_| started, inner)
+    }
+
     /// Gives on what `inner` gives without ever holding it: it may be large,
     /// and this runs for each poll.
     #[inline]
-    pub(super) fn timed<T>(&mut self, phase: Phase, inner: impl FnOnce() -> T) -> T {
+    fn timed<T>(
+        &mut self,
+        phase: Phase,
+        start: impl FnOnce(&Clock) -> u64,
+        inner: impl FnOnce() -> T,
+    ) -> T {
         match Local::of(&self.instance) {
-            Some(local) if !local.is_polling() => {
-                let _poll = PollGuard::enter(local, &self.instance, phase, &mut self.progress);
+            Some(local) if !local.slot.is_entered() => {
+                let (instance, start) = (&*self.instance, start(&self.instance.clock));
+                let _poll = PollGuard::enter(local, instance, phase, start, &mut self.progress);
                 inner()
             }
             // A layer further out times this thread already, or the thread is
@@ -98,7 +112,7 @@ impl RequestGuard {
         inner: impl FnOnce(&mut Context<'_>) -> T,
     ) -> T {
         if self.delay.is_none() {
-            return self.timed(phase, || inner(cx));
+            return self.timed(phase, Clock::ticks, || inner(cx));
         }
         self.poll_with_delay(phase, cx, inner)
     }
@@ -111,9 +125,10 @@ impl RequestGuard {
         inner: impl FnOnce(&mut Context<'_>) -> T,
     ) -> T {
         match (Local::of(&self.instance), &self.delay) {
-            (Some(local), Some(delay)) if !local.is_polling() => {
-                let poll = PollGuard::enter(local, &self.instance, phase, &mut self.progress);
-                if let Some(ticks) = delay.poll_begins(cx.waker(), poll.start()) {
+            (Some(local), Some(delay)) if !local.slot.is_entered() => {
+                let (instance, start) = (&*self.instance, self.instance.clock.ticks());
+                let poll = PollGuard::enter(local, instance, phase, start, &mut self.progress);
+                if let Some(ticks) = delay.poll_begins(cx.waker(), start) {
                     poll.delayed(ticks);
                 }
                 inner(&mut Context::from_waker(delay.waker()))
@@ -158,13 +173,14 @@ impl RequestGuard {
         if std::mem::take(&mut self.counted) {
             let ticks = now.saturating_sub(self.started);
             let (bounds, outcome) = (self.instance.recorder.bounds(), self.progress.outcome);
-            self.record(|cells| cells.request_ended(bounds, outcome, ticks));
+            let local = Local::of(&self.instance);
+            self.record(local, |cells| cells.request_ended(bounds, outcome, ticks));
         }
     }
 
     #[inline]
-    fn record(&self, record: impl FnOnce(&SeriesCells)) {
-        match Local::of(&self.instance) {
+    fn record(&self, local: Option<Rc<Local>>, record: impl FnOnce(&SeriesCells)) {
+        match local {
             Some(local) => {
                 if let Some(cells) = local.shard.cells(self.progress.series) {
                     record(cells);

@@ -9,7 +9,6 @@ use super::request::RequestGuard;
 use super::{ResponseBody, ResponseFuture};
 use crate::health::Owner;
 use crate::route::{AutoRoute, RequestHead, RouteLabel};
-use crate::slot::Phase;
 
 /// A service whose requests are counted and whose polls are timed.
 ///
@@ -68,7 +67,7 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let found = self.route.find(RequestHead::new(&request));
         let mut guard = RequestGuard::begin(self.owner.instance(), request.method(), found);
-        let inner = guard.timed(Phase::Call, || self.inner.call(request));
+        let inner = guard.call(|| self.inner.call(request));
         ResponseFuture::new(inner, guard)
     }
 }

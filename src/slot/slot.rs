@@ -71,6 +71,12 @@ impl Slot {
             .store((sequence | 1).wrapping_add(1), Ordering::Release);
     }
 
+    /// Whether a poll is in progress. Only the owning thread may call it.
+    #[inline]
+    pub(crate) fn is_entered(&self) -> bool {
+        self.sequence.load(Ordering::Relaxed) & 1 == 1
+    }
+
     /// Leaves a note about a blocking poll that has ended. Only the owning
     /// thread may call it, before `leave`: whoever then sees the slot left
     /// also finds the note.

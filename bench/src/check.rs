@@ -1,0 +1,35 @@
+//! Whether what was timed was also done: the layers' own counts say so.
+
+use tower_runtime_health::RuntimeHealth;
+
+/// A health that measures the wake-to-poll delay of one request in so many.
+pub fn health(delay_sampling: u32) -> RuntimeHealth {
+    RuntimeHealth::builder()
+        .schedule_delay_sampling(delay_sampling)
+        .start()
+        .expect("valid options, inside a runtime")
+}
+
+/// A health as a user gets it.
+pub fn health_by_default() -> RuntimeHealth {
+    RuntimeHealth::builder()
+        .start()
+        .expect("valid options, inside a runtime")
+}
+
+/// The sum of all series of one metric of ours.
+pub fn counted(health: &RuntimeHealth, metric: &str) -> u64 {
+    sum(&health.render(), &format!("runtime_health_{metric}"), "")
+}
+
+/// The sum of all series of a metric in Prometheus' text format whose labels
+/// contain `label`.
+pub fn sum(text: &str, metric: &str, label: &str) -> u64 {
+    text.lines()
+        .filter_map(|line| {
+            let (labels, value) = line.strip_prefix(metric)?.rsplit_once(' ')?;
+            let ours = labels.starts_with('{') && labels.contains(label);
+            ours.then(|| value.parse::<f64>().ok()).flatten()
+        })
+        .sum::<f64>() as u64
+}

@@ -1,0 +1,94 @@
+//! First part: what one poll costs.
+
+mod contest;
+mod work;
+
+use std::thread::available_parallelism;
+
+use self::contest::{Contest, Names};
+use self::work::Unready::{Idle, Woken};
+use crate::contender::{Contender, run};
+use crate::table::{goal, own, print};
+
+const ROUNDS: usize = 151;
+/// Polls a sample: about a millisecond. Shorter than what the scheduler gives
+/// to one thread, so that most samples are not interrupted on a busy machine.
+const POLLS: u64 = 40_000;
+
+pub fn compete() {
+    // Two where there is one core: they take turns, and nothing is missing.
+    let cores = available_parallelism().map_or(2, usize::from).max(2);
+    let mut contests = [
+        Contest::new("one thread, never woken".into(), 1, Idle),
+        Contest::new("one thread, each poll after a wake".into(), 1, Woken),
+        Contest::new(format!("{cores} threads at once, never woken"), cores, Idle),
+    ];
+    // All in one run: the contests are compared with each other, too.
+    let mut all: Vec<&mut Contender> = contests
+        .iter_mut()
+        .flat_map(|contest| &mut contest.contenders)
+        .collect();
+    run(ROUNDS, &mut all);
+
+    println!(
+        "## A poll\n\n{ROUNDS} rounds of {POLLS} polls. Own: beyond *{}*.\n",
+        Names::NOTHING
+    );
+    for contest in &contests {
+        contest.check();
+        println!("### Polls: {}\n", contest.heading);
+        let contenders = &contest.contenders;
+        let reads = own(contenders, Names::TWO_READS, Names::NOTHING).median;
+        print(
+            contenders,
+            Names::NOTHING,
+            "own / two clock reads",
+            |_, own| own / reads,
+        );
+    }
+    let [one, _, all] = &contests;
+    verdict(&one.contenders, &all.contenders);
+    contests.into_iter().for_each(Contest::finish);
+}
+
+fn verdict(one: &[Contender], all: &[Contender]) {
+    let [reads, ours, monitor] =
+        [Names::TWO_READS, Names::OURS, Names::MONITOR].map(|name| own(one, name, Names::NOTHING));
+    println!("### Goals for a poll (one thread, never woken)\n");
+    goal(
+        "our layer, ns beyond two clock reads",
+        ours.with(reads, |a, b| a - b),
+        10.0,
+    );
+    goal(
+        "our layer / TaskMonitor",
+        ours.with(monitor, |a, b| a / b),
+        0.2,
+    );
+
+    println!("\n### All threads at once\n");
+    println!(
+        "Own cost, beside that on one thread; and beside that where each of the threads has a \
+         layer or monitor of its own: the first also shows what the cores share, the second \
+         only what the threads do.\n"
+    );
+    for (name, apart) in [
+        (Names::TWO_READS, None),
+        (Names::OURS, Some(Names::OURS_APART)),
+        (Names::MONITOR, Some(Names::MONITOR_APART)),
+    ] {
+        let together = own(all, name, Names::NOTHING);
+        let beside_one = together
+            .with(own(one, name, Names::NOTHING), |a, b| a / b)
+            .median;
+        print!("- {name}: {beside_one:.2} of one thread");
+        if let Some(apart) = apart {
+            let beside_apart = together
+                .with(own(all, apart, Names::NOTHING), |a, b| a / b)
+                .median;
+            print!(", {beside_apart:.2} of *{apart}*");
+        }
+        println!();
+    }
+    println!();
+}

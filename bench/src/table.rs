@@ -1,0 +1,78 @@
+//! Figures for people.
+
+use crate::contender::Contender;
+
+/// What the rounds say, in nanoseconds. The least comes closest to what it takes
+/// on a core that nothing else uses; it is a best case, not what to expect.
+#[derive(Clone, Copy)]
+pub struct Figure {
+    pub median: f64,
+    pub least: f64,
+}
+
+impl Figure {
+    /// Two figures made one: their difference, their ratio.
+    pub fn with(self, other: Self, of: impl Fn(f64, f64) -> f64) -> Self {
+        Self {
+            median: of(self.median, other.median),
+            least: of(self.least, other.least),
+        }
+    }
+}
+
+impl Contender {
+    /// The sample below which this share of them lies.
+    fn quantile(&self, share: f64) -> f64 {
+        let mut sorted = self.samples.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted[((sorted.len() - 1) as f64 * share).round() as usize]
+    }
+
+    pub fn figure(&self) -> Figure {
+        Figure {
+            median: self.quantile(0.5),
+            least: self.quantile(0.0),
+        }
+    }
+}
+
+/// The contender of that name.
+pub fn named<'c>(contenders: &'c [Contender], name: &str) -> &'c Contender {
+    contenders
+        .iter()
+        .find(|contender| contender.name == name)
+        .unwrap_or_else(|| panic!("no contender is called {name}"))
+}
+
+/// What a contender costs beyond `base`: its *own* cost.
+pub fn own(contenders: &[Contender], name: &str, base: &str) -> Figure {
+    let base = named(contenders, base).figure();
+    named(contenders, name).figure().with(base, |a, b| a - b)
+}
+
+/// Prints contenders with their own cost beyond `base`, and a ratio made of
+/// both: median and own cost.
+pub fn print(contenders: &[Contender], base: &str, ratio: &str, of: impl Fn(f64, f64) -> f64) {
+    println!("| contender | median ns | quartiles | least | own ns | {ratio} |");
+    println!("|---|---:|---:|---:|---:|---:|");
+    for contender in contenders {
+        let Figure { median, least } = contender.figure();
+        let own = own(contenders, contender.name, base).median;
+        println!(
+            "| {} | {median:.2} | {:.2} .. {:.2} | {least:.2} | {own:.2} | {:.2} |",
+            contender.name,
+            contender.quantile(0.25),
+            contender.quantile(0.75),
+            of(median, own),
+        );
+    }
+    println!();
+}
+
+/// Prints a goal, what was found, and whether that is within it. The medians
+/// decide; what the least samples say stands beside.
+pub fn goal(goal: &str, found: Figure, limit: f64) {
+    let Figure { median, least } = found;
+    let verdict = if median <= limit { "met" } else { "**missed**" };
+    println!("- {goal}, at most {limit}: {median:.2} (by the least samples {least:.2}): {verdict}");
+}

@@ -1,0 +1,54 @@
+//! A log subscriber that panics. A test binary of its own: there is one
+//! subscriber in a process.
+
+mod support;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use support::{DEADLINE, Server, serve_axum, wait_for};
+use tower_runtime_health::RuntimeHealth;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+
+static EVENTS: AtomicU32 = AtomicU32::new(0);
+
+struct Panics;
+
+impl<S: tracing::Subscriber> Layer<S> for Panics {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() == "tower_runtime_health" {
+            EVENTS.fetch_add(1, Ordering::Relaxed);
+            std::panic::resume_unwind(Box::new("on purpose"));
+        }
+    }
+}
+
+#[test]
+fn the_watchdog_goes_on_after_a_subscriber_that_panics_and_counts_the_event() {
+    tracing_subscriber::registry().with(Panics).init();
+    let router = Router::new().route(
+        "/blocks/{id}",
+        get(|| async { std::thread::sleep(Duration::from_millis(40)) }),
+    );
+    let options = RuntimeHealth::builder().log_interval(Duration::ZERO);
+    let server = Server::layered(options, |listener, layer| {
+        serve_axum(listener, router.layer(layer))
+    });
+    for polls in 1..=3 {
+        assert_eq!(support::get(server.addr(), "/blocks/1").status, 200);
+        wait_for(DEADLINE, || {
+            let findings = server.health().findings();
+            findings
+                .iter()
+                .any(|finding| (finding.polls, finding.running) == (polls, 0))
+        });
+    }
+    assert_eq!(EVENTS.load(Ordering::Relaxed), 3);
+    let dropped = server
+        .metrics()
+        .value("runtime_health_findings_dropped_total", &[]);
+    assert_eq!(dropped, Some(3.0));
+}

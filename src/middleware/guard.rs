@@ -1,54 +1,43 @@
 use std::rc::Rc;
 
 use super::request::Progress;
-use crate::instance::Instance;
 use crate::local::Local;
 use crate::recorder::Outcome;
 use crate::slot::Phase;
 
 /// One timed poll: entered when made, left and recorded when dropped, so that
 /// a panicking handler leaves no slot entered.
+///
+/// What it was entered with is in the slot and nowhere else.
 pub(super) struct PollGuard<'p> {
     local: Rc<Local>,
-    instance: &'p Instance,
     progress: &'p mut Progress,
-    phase: Phase,
-    start: u64,
 }
 
 impl<'p> PollGuard<'p> {
     #[inline]
     pub(super) fn enter(
         local: Rc<Local>,
-        instance: &'p Instance,
+        progress: &'p mut Progress,
         phase: Phase,
         start: u64,
-        progress: &'p mut Progress,
     ) -> Self {
         local.slot.enter(start, progress.series, phase);
-        instance.alarm.poll_begins();
-        Self {
-            local,
-            instance,
-            progress,
-            phase,
-            start,
-        }
+        progress.instance.alarm.poll_begins();
+        Self { local, progress }
     }
 
     /// Records a wake-to-poll delay that ended with this poll.
     #[cold]
     pub(super) fn delayed(&self, ticks: u64) {
         if let Some(cells) = self.local.shard.cells(self.progress.series) {
-            cells.schedule_delay(self.instance.recorder.bounds(), ticks);
+            cells.schedule_delay(self.progress.instance.recorder.bounds(), ticks);
         }
     }
 
     #[cold]
     fn note_blocking(&self, ticks: u64) {
-        self.local
-            .slot
-            .note_ended(self.start, ticks, self.progress.series, self.phase);
+        self.local.slot.note_ended(ticks);
         if let Some(cells) = self.local.shard.cells(self.progress.series) {
             cells.blocking_poll(ticks);
         }
@@ -58,18 +47,19 @@ impl<'p> PollGuard<'p> {
 impl Drop for PollGuard<'_> {
     #[inline]
     fn drop(&mut self) {
-        let end = self.instance.clock.ticks();
+        let instance = &*self.progress.instance;
+        let end = instance.clock.ticks();
         // Cores' counters may differ by a few ticks, and the thread may have
         // changed cores.
-        let ticks = end.saturating_sub(self.start);
-        self.progress.last_poll_ended = end;
-        if ticks >= self.instance.threshold {
+        let ticks = end.saturating_sub(self.local.slot.started());
+        if ticks >= instance.threshold {
             self.note_blocking(ticks);
         }
         self.local.slot.leave();
         if let Some(cells) = self.local.shard.cells(self.progress.series) {
-            cells.poll(self.instance.recorder.bounds(), ticks);
+            cells.poll(instance.recorder.bounds(), ticks);
         }
+        self.progress.last_poll_ended = end;
         // Reads one process-wide number while nothing unwinds.
         if std::thread::panicking() {
             self.progress.outcome = Outcome::Error;

@@ -17,7 +17,6 @@ use crate::slot::Phase;
 /// dropped, wherever that is.
 #[derive(Debug)]
 pub(super) struct RequestGuard {
-    instance: Arc<Instance>,
     progress: Progress,
     /// In ticks.
     started: u64,
@@ -34,6 +33,7 @@ pub(super) struct RequestGuard {
 /// What each poll of a request reads and writes.
 #[derive(Debug)]
 pub(super) struct Progress {
+    pub(super) instance: Arc<Instance>,
     pub(super) series: Series,
     /// When the last timed poll ended, in ticks.
     pub(super) last_poll_ended: u64,
@@ -56,8 +56,8 @@ impl RequestGuard {
             .filter(|local| counted && local.measures_delay(instance, started))
             .map(|_| WakeDelay::new(instance.clock.clone()));
         let request = Self {
-            instance: Arc::clone(instance),
             progress: Progress {
+                instance: Arc::clone(instance),
                 series,
                 last_poll_ended: started,
                 outcome: Outcome::Cancelled,
@@ -91,10 +91,10 @@ impl RequestGuard {
         start: impl FnOnce(&Clock) -> u64,
         inner: impl FnOnce() -> T,
     ) -> T {
-        match Local::of(&self.instance) {
+        match Local::of(&self.progress.instance) {
             Some(local) if !local.slot.is_entered() => {
-                let (instance, start) = (&*self.instance, start(&self.instance.clock));
-                let _poll = PollGuard::enter(local, instance, phase, start, &mut self.progress);
+                let start = start(&self.progress.instance.clock);
+                let _poll = PollGuard::enter(local, &mut self.progress, phase, start);
                 inner()
             }
             // A layer further out times this thread already, or the thread is
@@ -124,10 +124,10 @@ impl RequestGuard {
         cx: &mut Context<'_>,
         inner: impl FnOnce(&mut Context<'_>) -> T,
     ) -> T {
-        match (Local::of(&self.instance), &self.delay) {
+        match (Local::of(&self.progress.instance), &self.delay) {
             (Some(local), Some(delay)) if !local.slot.is_entered() => {
-                let (instance, start) = (&*self.instance, self.instance.clock.ticks());
-                let poll = PollGuard::enter(local, instance, phase, start, &mut self.progress);
+                let start = self.progress.instance.clock.ticks();
+                let poll = PollGuard::enter(local, &mut self.progress, phase, start);
                 if let Some(ticks) = delay.poll_begins(cx.waker(), start) {
                     poll.delayed(ticks);
                 }
@@ -143,7 +143,7 @@ impl RequestGuard {
             && grpc_serves(status, headers)
         {
             // Later requests find it; this one ends where it was begun.
-            self.instance.routes.intern(&path);
+            self.progress.instance.routes.intern(&path);
         }
         // No content follows (RFC 9110, 6.4.1): servers drop the body unpolled.
         let bodyless = self.is_head
@@ -172,8 +172,11 @@ impl RequestGuard {
     fn count_end(&mut self, now: u64) {
         if std::mem::take(&mut self.counted) {
             let ticks = now.saturating_sub(self.started);
-            let (bounds, outcome) = (self.instance.recorder.bounds(), self.progress.outcome);
-            let local = Local::of(&self.instance);
+            let (bounds, outcome) = (
+                self.progress.instance.recorder.bounds(),
+                self.progress.outcome,
+            );
+            let local = Local::of(&self.progress.instance);
             self.record(local, |cells| cells.request_ended(bounds, outcome, ticks));
         }
     }
@@ -187,6 +190,7 @@ impl RequestGuard {
                 }
             }
             None => self
+                .progress
                 .instance
                 .recorder
                 .record_without_thread(self.progress.series, record),
@@ -197,7 +201,7 @@ impl RequestGuard {
 impl Drop for RequestGuard {
     fn drop(&mut self) {
         if self.counted {
-            let now = self.instance.clock.ticks();
+            let now = self.progress.instance.clock.ticks();
             self.count_end(now);
         }
     }

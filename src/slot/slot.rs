@@ -77,17 +77,25 @@ impl Slot {
         self.sequence.load(Ordering::Relaxed) & 1 == 1
     }
 
-    /// Leaves a note about a blocking poll that has ended. Only the owning
-    /// thread may call it, before `leave`: whoever then sees the slot left
-    /// also finds the note.
-    pub(crate) fn note_ended(&self, start: u64, ticks: u64, series: Series, phase: Phase) {
-        self.ended.push(EndedPoll {
-            sequence: self.sequence.load(Ordering::Relaxed),
-            start,
-            ticks,
-            series,
-            phase,
-        });
+    /// When the last poll began. Only the owning thread may call it.
+    #[inline]
+    pub(crate) fn started(&self) -> u64 {
+        self.start.load(Ordering::Relaxed)
+    }
+
+    /// Leaves a note that the poll in progress ends now, after so many ticks.
+    /// Only the owning thread may call it, before `leave`: whoever then sees
+    /// the slot left also finds the note.
+    pub(crate) fn note_ended(&self, ticks: u64) {
+        if let Some(poll) = self.read() {
+            self.ended.push(EndedPoll {
+                sequence: poll.sequence,
+                start: poll.start,
+                ticks,
+                series: poll.series,
+                phase: poll.phase,
+            });
+        }
     }
 
     /// The notes not taken yet, and how many found no place. Only the

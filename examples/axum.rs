@@ -46,10 +46,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .layer(health.layer());
 
     println!("app http://{}", listener.local_addr()?);
-    println!(
-        "metrics http://{}",
-        health.metrics_addr().unwrap_or(metrics)
-    );
+    let metrics = health.metrics_addr().unwrap_or(metrics);
+    println!("metrics http://{metrics}");
     axum::serve(listener, router)
         .with_graceful_shutdown(async { drop(tokio::signal::ctrl_c().await) })
         .await?;

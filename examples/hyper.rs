@@ -1,5 +1,4 @@
-//! A bare hyper service with the layer around it. Nothing in it knows routes,
-//! so a function names them.
+//! A bare hyper service with the layer around it; a function names the routes.
 //!
 //! ```text
 //! cargo run --example hyper -- [APP-ADDRESS] [METRICS-ADDRESS]
@@ -43,10 +42,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let service = ServiceBuilder::new().layer(layer).service_fn(hello);
 
     println!("app http://{}", listener.local_addr()?);
-    println!(
-        "metrics http://{}",
-        health.metrics_addr().unwrap_or(metrics)
-    );
+    let metrics = health.metrics_addr().unwrap_or(metrics);
+    println!("metrics http://{metrics}");
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => accepted?.0,

@@ -29,10 +29,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let (_reporter, service) = tonic_health::server::health_reporter();
 
     println!("app http://{}", listener.local_addr()?);
-    println!(
-        "metrics http://{}",
-        health.metrics_addr().unwrap_or(metrics)
-    );
+    let metrics = health.metrics_addr().unwrap_or(metrics);
+    println!("metrics http://{metrics}");
     Server::builder()
         .layer(health.layer())
         .add_service(service)

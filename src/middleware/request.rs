@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::instance::Instance;
 use crate::local::Local;
 use crate::recorder::{Outcome, RouteId, Series, SeriesCells};
-use crate::route::{Found, UNMATCHED, grpc_serves, method_id};
+use crate::route::{Found, OVERFLOW, UNMATCHED, grpc_serves, method_id};
 use crate::slot::Phase;
 
 /// One request, from `call` to its end. Counted exactly once: when this is
@@ -225,12 +225,14 @@ fn resolve(
     match found {
         Found::Template(name) => (cache.find_or_intern(routes, &name), None),
         Found::Unmatched => (UNMATCHED, None),
-        Found::GrpcPath { path, otherwise } => match cache.find(routes, path) {
-            Some(route) => (route, None),
-            None => {
-                let route = otherwise.map_or(UNMATCHED, |name| cache.find_or_intern(routes, name));
-                (route, Some(path.into()))
-            }
+        Found::GrpcPath { path, otherwise } => match (cache.find(routes, path), otherwise) {
+            (Some(route), _) => (route, None),
+            (None, Some(template)) => (
+                cache.find_or_intern(routes, template),
+                (!cache.is_full(routes)).then(|| path.into()),
+            ),
+            (None, None) if cache.is_full(routes) => (OVERFLOW, None),
+            (None, None) => (UNMATCHED, Some(path.into())),
         },
     }
 }

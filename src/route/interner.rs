@@ -77,10 +77,6 @@ impl Interner {
     pub(crate) fn list(&self) -> Vec<Arc<str>> {
         lock(&self.names).by_id.clone()
     }
-
-    fn is_full(&self, names: usize) -> bool {
-        names >= self.max
-    }
 }
 
 /// One thread's copy of the names, so that looking one up takes no lock.
@@ -111,10 +107,15 @@ impl RouteCache {
     pub(crate) fn find_or_intern(&mut self, interner: &Interner, name: &str) -> RouteId {
         match self.find(interner, name) {
             Some(id) => id,
-            // Nothing can be added any more: a flood of new names takes no lock.
-            None if interner.is_full(self.names.len()) => OVERFLOW,
+            None if self.is_full(interner) => OVERFLOW,
             None => interner.intern(name),
         }
+    }
+
+    /// Whether nothing can be added any more, known without a lock: a flood of
+    /// new names takes none.
+    pub(crate) fn is_full(&self, interner: &Interner) -> bool {
+        self.names.len() >= interner.max
     }
 
     #[cold]

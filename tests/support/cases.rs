@@ -2,6 +2,10 @@
 //! all of them as they are.
 
 #![allow(
+    dead_code,
+    reason = "each test file is a crate of its own and uses a part of this"
+)]
+#![allow(
     clippy::unwrap_used,
     reason = "a helper fails its test by panicking; the values are constant"
 )]
@@ -170,27 +174,15 @@ where
     BodyExt::boxed(StreamBody::new(paced))
 }
 
-/// One frame of data, then these.
+/// One frame of data, and a pause so that it is sent; then these.
 fn chained<S>(rest: S) -> AnyBody
 where
     S: futures_util::Stream<Item = Result<Frame<Bytes>, Failure>> + Send + Sync + 'static,
 {
-    let first = Frame::data(Bytes::from_static(b"first"));
-    BodyExt::boxed(StreamBody::new(
-        stream::iter([Ok(first)]).chain(rest.boxed_pace()),
-    ))
+    let first = stream::once(async { Ok(Frame::data(Bytes::from_static(b"first"))) });
+    let pause = stream::once(tokio::task::yield_now()).filter_map(async |()| None);
+    BodyExt::boxed(StreamBody::new(first.chain(pause).chain(rest)))
 }
-
-trait Pace: futures_util::Stream + Sized {
-    /// Is not there at once, so that what came before is sent.
-    fn boxed_pace(self) -> impl futures_util::Stream<Item = Self::Item> {
-        stream::once(tokio::task::yield_now())
-            .filter_map(|()| async { None })
-            .chain(self)
-    }
-}
-
-impl<S: futures_util::Stream> Pace for S {}
 
 pin_project_lite::pin_project! {
     /// A body that is not `Unpin`.

@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if ! command -v cargo-deny >/dev/null; then
-    cargo install --quiet --locked cargo-deny
+    # Unoptimised: it is built to be run once.
+    cargo install --quiet --locked --debug cargo-deny
 fi
 cargo deny --all-features check bans licenses sources

@@ -98,8 +98,8 @@ impl Observer {
             "poll max",
             "blocking",
             "seconds",
-            "delay p50",
             "delay p99",
+            "delay max",
             "pool peak",
         );
         let _ = writeln!(
@@ -166,8 +166,8 @@ impl Seen {
             self.quantile("poll_duration_seconds", ("route", route), 0.99),
             of_route("blocking_polls_total"),
             of_route("blocking_seconds_total"),
-            self.quantile("schedule_delay_seconds", ("route", route), 0.5),
             self.quantile("schedule_delay_seconds", ("route", route), 0.99),
+            self.quantile("schedule_delay_seconds", ("route", route), 1.0),
         );
     }
 

@@ -13,21 +13,27 @@ pid=
 cleanup() { [ -z "$pid" ] || kill "$pid" 2>/dev/null || true; rm -f "$out" "$page"; }
 trap cleanup EXIT
 
-"$demo" --app 127.0.0.1:0 --metrics 127.0.0.1:0 --for 12 >"$out" 2>&1 &
-pid=$!
-for _ in $(seq 100); do
-    grep -q '^metrics http' "$out" && break
-    sleep 0.1
-done
+# Starts it on free ports and waits until it has said which.
+start() {
+    "$demo" --app 127.0.0.1:0 --metrics 127.0.0.1:0 "$@" >"$out" 2>&1 &
+    pid=$!
+    for _ in $(seq 100); do
+        grep -q '^metrics http' "$out" && return
+        sleep 0.1
+    done
+    fail "it did not start"
+}
+
+start --for 12
 [[ $(sed -n 1p "$out") == "app http://"* ]] || fail "its first line is not the app's"
 [[ $(sed -n 2p "$out") == "metrics http://"* ]] || fail "its second line is not the metrics'"
 metrics=$(sed -n 's/^metrics //p' "$out")
 
 sleep 6
 curl --fail --silent "$metrics/metrics" >"$page"
-promtool check metrics <"$page" 2>&1 | tee -a "$out"
-remarks=$(promtool check metrics <"$page" 2>&1)
-[ -z "$remarks" ] || fail "promtool has remarks"
+if ! remarks=$(promtool check metrics <"$page" 2>&1) || [ -n "$remarks" ]; then
+    fail "promtool says: $remarks"
+fi
 for name in requests_total poll_duration_seconds_bucket blocking_polls_total stalled_polls \
     blocking_queue_wait_seconds_count scheduler_lag_seconds_count worker_busy_seconds_total; do
     grep -q "^runtime_health_$name" "$page" || fail "no $name on its page"
@@ -41,23 +47,13 @@ grep -q 'WARN.*a handler blocks the executor.*route="/ping/terrible"' "$out" || 
 cat "$out"
 
 # Ctrl-C.
-"$demo" --app 127.0.0.1:0 --metrics 127.0.0.1:0 --for 0 --no-traffic >"$out" 2>&1 &
-pid=$!
-for _ in $(seq 100); do
-    grep -q '^metrics http' "$out" && break
-    sleep 0.1
-done
+start --for 0 --no-traffic
 kill -INT "$pid"
 wait "$pid" || fail "Ctrl-C did not end it cleanly"
 pid=
 
 # A port in use: one line, no panic.
-"$demo" --app 127.0.0.1:0 --metrics 127.0.0.1:0 --for 20 --no-traffic >"$out" 2>&1 &
-pid=$!
-for _ in $(seq 100); do
-    grep -q '^metrics http' "$out" && break
-    sleep 0.1
-done
+start --for 20 --no-traffic
 app=$(sed -n 's,^app http://,,p' "$out")
 metrics=$(sed -n 's,^metrics http://,,p' "$out")
 for taken in "--app $app --metrics 127.0.0.1:0" "--app 127.0.0.1:0 --metrics $metrics"; do

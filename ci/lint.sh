@@ -18,3 +18,4 @@ RUSTFLAGS="--cfg tokio_unstable" CARGO_TARGET_DIR=target/unstable \
     step cargo clippy --locked --all-targets -- -D warnings
 RUSTDOCFLAGS="-D warnings" step cargo doc --locked --no-deps --all-features
 RUSTDOCFLAGS="-D warnings" step cargo doc --locked --no-deps
+step promtool check config --lint-fatal dashboards/prometheus/scrape.yml

@@ -2,13 +2,12 @@
 
 mod support;
 
-use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use support::{DEADLINE, Metrics, Server, connect, serve_axum, two_workers, wait_for};
+use support::{DEADLINE, Metrics, Server, fire, serve_axum, two_workers, wait_for};
 use tower_runtime_health::{RuntimeHealth, spawn_blocking};
 
 const POOL: usize = 2;
@@ -41,16 +40,6 @@ fn serve(router: Router) -> Server {
         RuntimeHealth::builder().blocking_threads_max(POOL),
         |listener, layer| serve_axum(listener, router.layer(layer)),
     )
-}
-
-fn fire(server: &Server, path: &str) -> std::net::TcpStream {
-    let mut stream = connect(server.addr());
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
-    )
-    .unwrap();
-    stream
 }
 
 /// Tasks queued and running.

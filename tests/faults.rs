@@ -23,6 +23,19 @@ fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
+/// With its exporter on a free port.
+fn health(runtime: &tokio::runtime::Runtime) -> RuntimeHealth {
+    let options = RuntimeHealth::builder().serve_metrics(LOOPBACK);
+    options
+        .observe_runtime(runtime.handle(), "main")
+        .start()
+        .unwrap()
+}
+
+fn page(health: &RuntimeHealth) -> support::Metrics {
+    scrape(health.metrics_addr().unwrap())
+}
+
 #[test]
 fn options_out_of_range_are_refused_with_name_and_range() {
     let runtime = runtime();
@@ -125,11 +138,7 @@ fn a_handler_that_panics_is_an_error_and_leaves_no_slot_entered() {
 #[test]
 fn requests_dropped_at_any_point_are_cancelled_once() {
     let runtime = runtime();
-    let health = RuntimeHealth::builder()
-        .observe_runtime(runtime.handle(), "main")
-        .serve_metrics(LOOPBACK)
-        .start()
-        .unwrap();
+    let health = health(&runtime);
     let mut service = health
         .layer()
         .layer(tower::service_fn(|wait: Request<bool>| async move {
@@ -139,7 +148,7 @@ fn requests_dropped_at_any_point_are_cancelled_once() {
             Ok::<_, Infallible>(Response::new(String::from("body")))
         }));
     let mut cx = Context::from_waker(Waker::noop());
-    let ended = || Outcomes::of(&scrape(health.metrics_addr().unwrap()));
+    let ended = || Outcomes::of(&page(&health));
     let cancelled = |cancelled| Outcomes {
         cancelled,
         ..Outcomes::default()
@@ -161,8 +170,7 @@ fn requests_dropped_at_any_point_are_cancelled_once() {
         assert_eq!(ended(), cancelled(3), "with its body unread");
     }
     assert_eq!(ended(), cancelled(3), "the future holds nothing any more");
-    let in_flight =
-        scrape(health.metrics_addr().unwrap()).sum("runtime_health_requests_in_flight", &[]);
+    let in_flight = page(&health).sum("runtime_health_requests_in_flight", &[]);
     assert_eq!(in_flight, 0.0);
 }
 
@@ -190,11 +198,7 @@ fn a_layer_inside_another_one_counts_nothing_twice() {
 #[test]
 fn a_request_that_moves_out_of_an_outer_poll_is_timed_where_it_is_polled() {
     let runtime = runtime();
-    let health = RuntimeHealth::builder()
-        .observe_runtime(runtime.handle(), "main")
-        .serve_metrics(LOOPBACK)
-        .start()
-        .unwrap();
+    let health = health(&runtime);
     let inner = health
         .layer()
         .route_by(|_| Some("/inner".into()))
@@ -214,7 +218,7 @@ fn a_request_that_moves_out_of_an_outer_poll_is_timed_where_it_is_polled() {
             }
         }));
     drop(runtime.block_on(outer.oneshot(Request::new(()))).unwrap());
-    let metrics = scrape(health.metrics_addr().unwrap());
+    let metrics = page(&health);
     let of = |name: &str, route| metrics.sum(name, &[("route", route)]);
     assert_eq!(of("runtime_health_requests_total", "/outer"), 1.0);
     assert_eq!(of("runtime_health_requests_total", "/inner"), 0.0);
@@ -255,11 +259,7 @@ fn requests_dropped_while_their_thread_ends_are_still_counted() {
         static KEPT: std::cell::RefCell<Option<Box<dyn std::any::Any>>> = const { std::cell::RefCell::new(None) };
     }
     let runtime = runtime();
-    let health = RuntimeHealth::builder()
-        .observe_runtime(runtime.handle(), "main")
-        .serve_metrics(LOOPBACK)
-        .start()
-        .unwrap();
+    let health = health(&runtime);
     let layer = health.layer();
     std::thread::spawn(move || {
         // First, so that it is dropped last: after the layer's own data.
@@ -272,7 +272,7 @@ fn requests_dropped_while_their_thread_ends_are_still_counted() {
     })
     .join()
     .unwrap();
-    let metrics = scrape(health.metrics_addr().unwrap());
+    let metrics = page(&health);
     assert_eq!(
         Outcomes::of(&metrics),
         Outcomes {

@@ -14,7 +14,7 @@ use axum::body::Body;
 use axum::routing::get;
 use bytes::Bytes;
 use http_body::Frame;
-use support::{DEADLINE, Server, connect, serve_axum, wait_for};
+use support::{DEADLINE, Server, fire, serve_axum, wait_for};
 use tower_runtime_health::{Builder, Finding, Phase, RuntimeHealth};
 
 /// Blocks whoever calls `wait` until the test opens it.
@@ -36,17 +36,6 @@ fn serve(options: Builder, router: Router) -> Server {
     Server::layered(options, |listener, layer| {
         serve_axum(listener, router.layer(layer))
     })
-}
-
-/// Sends a request and does not wait for its answer.
-fn fire(server: &Server, path: &str) -> std::net::TcpStream {
-    let mut stream = connect(server.addr());
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
-    )
-    .unwrap();
-    stream
 }
 
 fn finding(server: &Server, route: &str) -> Option<Finding> {

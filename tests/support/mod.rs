@@ -239,6 +239,17 @@ pub(crate) fn connect(addr: SocketAddr) -> TcpStream {
     stream
 }
 
+/// Sends a GET and does not wait for its answer.
+pub(crate) fn fire(server: &Server, path: &str) -> TcpStream {
+    let mut stream = connect(server.addr());
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    stream
+}
+
 /// Sends these bytes and gives all that come back until the server closes the
 /// connection.
 pub(crate) fn exchange(addr: SocketAddr, request: &[u8]) -> Vec<u8> {

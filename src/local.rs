@@ -1,5 +1,6 @@
 //! What one thread owns of one instance: its slot, its shard, its copy of the
-//! route names. The crate's only thread-local data.
+//! route names. All the thread-local data there is, but for the note that
+//! `blocking::spawn` leaves of what a pool task belongs to.
 //!
 //! Found by address of the instance, so that several instances work side by
 //! side on one thread.

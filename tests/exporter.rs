@@ -150,7 +150,7 @@ fn other_pages_paths_and_methods_are_answered_plainly() {
     assert!(head.contains("application/json"), "{head}");
     let findings: serde_json::Value = serde_json::from_slice(&findings).unwrap();
     assert_eq!(findings["version"], 1);
-    assert_eq!(findings["findings"], serde_json::json!([]));
+    assert!(findings["findings"].is_array() && findings["stalls"].is_array());
 
     let (head, body) = answer(&server, "HEAD /metrics HTTP/1.1\r\nhost: x\r\n\r\n");
     assert!(

@@ -43,12 +43,15 @@ fn the_watchdog_goes_on_after_a_subscriber_that_panics_and_counts_the_event() {
             let findings = server.health().findings();
             findings
                 .iter()
-                .any(|finding| (finding.polls, finding.running) == (polls, 0))
+                .any(|finding| finding.polls >= polls && finding.running == 0)
         });
     }
-    assert_eq!(EVENTS.load(Ordering::Relaxed), 3);
-    let dropped = server
-        .metrics()
-        .value("runtime_health_findings_dropped_total", &[]);
-    assert_eq!(dropped, Some(3.0));
+    // On a starved machine other polls are long, too.
+    wait_for(DEADLINE, || {
+        let events = EVENTS.load(Ordering::Relaxed);
+        let dropped = server
+            .metrics()
+            .value("runtime_health_findings_dropped_total", &[]);
+        events >= 3 && dropped == Some(f64::from(events))
+    });
 }

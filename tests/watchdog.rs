@@ -90,25 +90,32 @@ fn a_blocking_poll_is_seen_while_it_runs_and_counted_when_it_ends() {
             gate.wait();
         }),
     );
-    let server = serve(RuntimeHealth::builder(), router);
+    let options = RuntimeHealth::builder().log_interval(Duration::ZERO);
+    let server = serve(options, router);
     let client = fire(&server, "/gate/7");
 
     let route = [("route", "/gate/{id}")];
+    let stalled = |metrics: &support::Metrics| {
+        (
+            metrics.value("runtime_health_stalled_polls", &route),
+            metrics.value("runtime_health_longest_stall_seconds", &[]),
+        )
+    };
+    // Longer than any of its other polls, which a starved machine can make
+    // long, too.
     wait_for(DEADLINE, || {
-        server
-            .metrics()
-            .value("runtime_health_stalled_polls", &route)
-            == Some(1.0)
+        let (polls, longest) = stalled(&server.metrics());
+        polls == Some(1.0) && longest > Some(0.2)
     });
-    wait_for(DEADLINE, || finding(&server, "/gate/{id}").is_some());
+    wait_for(DEADLINE, || {
+        finding(&server, "/gate/{id}").is_some_and(|seen| seen.running == 1)
+    });
     let seen = finding(&server, "/gate/{id}").unwrap();
-    assert_eq!((seen.polls, seen.running, seen.method), (1, 1, "GET"));
+    assert_eq!((seen.running, seen.method), (1, "GET"));
     assert_eq!(seen.phase, Phase::Poll);
     assert_eq!(&*seen.thread, "tokio-rt-worker");
     assert!(seen.longest >= Duration::from_millis(10));
-    wait_for(DEADLINE, || !logged("/gate/{id}").is_empty());
-    let event = &logged("/gate/{id}")[0];
-    for part in [
+    let parts = [
         " WARN ",
         "a handler blocks the executor",
         "method=\"GET\"",
@@ -117,9 +124,13 @@ fn a_blocking_poll_is_seen_while_it_runs_and_counted_when_it_ends() {
         "still_running=true",
         "thread=\"tokio-rt-worker\"",
         "elapsed_ms=",
-    ] {
-        assert!(event.contains(part), "no {part} in {event}");
-    }
+    ];
+    wait_for(DEADLINE, || {
+        let events = logged("/gate/{id}");
+        events
+            .iter()
+            .any(|event| parts.iter().all(|part| event.contains(part)))
+    });
     let labels = [
         ("route", "/gate/{id}"),
         ("method", "GET"),
@@ -130,32 +141,27 @@ fn a_blocking_poll_is_seen_while_it_runs_and_counted_when_it_ends() {
             .metrics()
             .value("runtime_health_blocking_polls_total", &labels)
     };
-    assert_eq!(counted(), Some(0.0), "counted before it ended");
+    let others = (seen.polls - seen.running) as f64;
+    assert_eq!(counted(), Some(others), "counted before it ended");
 
     open.send(()).unwrap();
-    wait_for(DEADLINE, || counted() == Some(1.0));
+    let ended = support::settled(&server, 1);
+    let counted = ended.value("runtime_health_blocking_polls_total", &labels);
+    assert!(counted > Some(others), "{counted:?} after {others}");
     wait_for(DEADLINE, || {
-        finding(&server, "/gate/{id}").is_some_and(|seen| seen.running == 0)
+        finding(&server, "/gate/{id}")
+            .is_some_and(|seen| seen.running == 0 && Some(seen.polls as f64) == counted)
     });
     let seen = finding(&server, "/gate/{id}").unwrap();
     let metrics = server.metrics();
     let seconds = metrics
         .value("runtime_health_blocking_seconds_total", &labels)
         .unwrap();
-    assert_eq!(seen.polls, 1);
     assert!(
         (seen.total.as_secs_f64() - seconds).abs() < 1e-6,
         "{seen} but {seconds} s"
     );
-    assert_eq!(
-        metrics.value("runtime_health_stalled_polls", &route),
-        Some(0.0)
-    );
-    assert_eq!(
-        metrics.value("runtime_health_longest_stall_seconds", &[]),
-        Some(0.0)
-    );
-    assert_eq!(logged("/gate/{id}").len(), 1, "one event for one finding");
+    assert_eq!(stalled(&metrics), (Some(0.0), Some(0.0)));
     drop(client);
 }
 
@@ -174,9 +180,11 @@ fn findings_and_counters_agree_on_polls_that_ended_before_a_look() {
         assert_eq!(support::get(server.addr(), "/short").status, 200);
     }
     let counted = support::settled(&server, 40).sum("runtime_health_blocking_polls_total", &[]);
-    assert_eq!(counted, 40.0);
+    // On a starved machine some more.
+    assert!(counted >= 40.0, "{counted}");
     wait_for(DEADLINE, || {
-        finding(&server, "/short").is_some_and(|seen| (seen.polls, seen.running) == (40, 0))
+        finding(&server, "/short")
+            .is_some_and(|seen| (seen.polls as f64, seen.running) == (counted, 0))
     });
     assert_eq!(logged("/short").len(), 1, "limited to one event a minute");
 }
@@ -283,7 +291,8 @@ fn the_watchdog_does_not_wake_while_nothing_is_polled() {
         .into_iter()
         .filter(|tid| !before.contains(tid))
         .collect();
-    for round in 1..=3 {
+    let late = || finding(&server, "/late").map_or(0, |seen| seen.polls);
+    for _ in 0..3 {
         assert_eq!(support::get(server.addr(), "/").status, 200);
         // Asleep: no wake-up in a whole second, in which it would tick 200 times.
         // (Another test's watchdog may be in the list; one that sleeps is enough.)
@@ -295,9 +304,8 @@ fn the_watchdog_does_not_wake_while_nothing_is_polled() {
                 .any(|(tid, seen)| wake_ups(tid) == seen)
         });
         // And it wakes for the next poll.
+        let before = late();
         assert_eq!(support::get(server.addr(), "/late").status, 200);
-        wait_for(DEADLINE, || {
-            finding(&server, "/late").is_some_and(|seen| seen.polls == round)
-        });
+        wait_for(DEADLINE, || late() > before);
     }
 }

@@ -117,7 +117,7 @@ impl Builder {
     }
 
     /// How many routes get a label of their own; the rest is `<overflow>`.
-    /// Default 512; 1 to 65536. Memory follows the routes in use: about 0.6 KiB
+    /// Default 512; 1 to 65536. Memory follows the routes in use: about 0.7 KiB
     /// for each route, method and thread.
     pub fn max_routes(mut self, max: usize) -> Self {
         self.options.max_routes = max;

@@ -10,7 +10,7 @@ use crate::builder::{Detail, Family};
 use crate::health::Shared;
 use crate::primitive::Ordering;
 use crate::recorder::{Outcome, RouteId, Series, SeriesTotals};
-use crate::route::{METHOD_NAMES, OVERFLOW};
+use crate::route::{OVERFLOW, method_name};
 use crate::runtime::RuntimeFigures;
 use crate::watchdog::{Cause, stalls};
 
@@ -25,10 +25,19 @@ pub(crate) fn render(shared: &Shared) -> String {
 /// All metrics. Sends each runtime a probe for its scheduler lag, to be seen
 /// at the next scrape: also a service without requests has the figure then.
 pub(super) fn collect(shared: &Shared) -> Vec<MetricFamily> {
+    let series = shared.instance.recorder.snapshot();
+    let mut routes = BTreeMap::new();
+    for (series, totals) in &series {
+        let route = routes.entry(series.route).or_insert(SeriesTotals::ZERO);
+        route.add(totals);
+    }
+    // The names last: each route that was recorded has one by then.
+    let names = shared.instance.routes.list();
     let page = Page {
         shared,
-        names: shared.instance.routes.list(),
-        series: shared.instance.recorder.snapshot(),
+        names,
+        series,
+        routes,
     };
     let mut out = Families::new(&shared.options.namespace, &shared.instance.clock);
     page.requests(&mut out);
@@ -44,6 +53,8 @@ struct Page<'s> {
     shared: &'s Shared,
     names: Vec<Arc<str>>,
     series: BTreeMap<Series, SeriesTotals>,
+    /// The same, summed over methods.
+    routes: BTreeMap<RouteId, SeriesTotals>,
 }
 
 impl Page<'_> {
@@ -55,26 +66,15 @@ impl Page<'_> {
         self.names.get(id.0 as usize).map_or("", |name| name)
     }
 
-    fn by_route(&self) -> BTreeMap<RouteId, SeriesTotals> {
-        let mut routes = BTreeMap::new();
-        for (series, totals) in &self.series {
-            routes
-                .entry(series.route)
-                .or_insert(SeriesTotals::ZERO)
-                .add(totals);
-        }
-        routes
-    }
-
     /// Each set of totals with its labels `route` and, unless lean, `method`.
     fn labelled(&self, detail: Detail, mut each: impl FnMut(&[(&str, &str)], &SeriesTotals)) {
         if detail == Detail::Lean {
-            for (route, totals) in self.by_route() {
-                each(&[("route", self.route(route))], &totals);
+            for (route, totals) in &self.routes {
+                each(&[("route", self.route(*route))], totals);
             }
         } else {
             for (series, totals) in &self.series {
-                let method = METHOD_NAMES[series.method.0 as usize % METHOD_NAMES.len()];
+                let method = method_name(series.method);
                 each(
                     &[("route", self.route(series.route)), ("method", method)],
                     totals,
@@ -101,8 +101,8 @@ impl Page<'_> {
                 out.histogram(&names::REQUEST_DURATION, labels, &totals.request);
             }
         });
-        for (route, totals) in self.by_route() {
-            let labels = [("route", self.route(route))];
+        for (route, totals) in &self.routes {
+            let labels = [("route", self.route(*route))];
             out.value(
                 &names::REQUESTS_IN_FLIGHT,
                 &labels,
@@ -129,14 +129,14 @@ impl Page<'_> {
             out.value(&names::BLOCKING_SECONDS_TOTAL, &labels, seconds);
         });
         let stalls = stalls(&self.shared.instance);
-        for (route, totals) in self.by_route() {
-            let labels = [("route", self.route(route))];
+        for (route, totals) in &self.routes {
+            let labels = [("route", self.route(*route))];
             if detail == Detail::Full && totals.delay.count() > 0 {
                 out.histogram(&names::SCHEDULE_DELAY, &labels, &totals.delay);
             }
             let stalled = stalls
                 .iter()
-                .filter(|stall| stall.series.route == route)
+                .filter(|stall| stall.series.route == *route)
                 .count();
             out.value(&names::STALLED_POLLS, &labels, stalled as f64);
         }

@@ -1,7 +1,7 @@
 use serde::Serialize;
 
 use crate::health::Shared;
-use crate::route::METHOD_NAMES;
+use crate::route::method_name;
 use crate::watchdog::{Finding, rfc3339, stalls};
 
 /// `GET /findings`. Fields are only ever added within a version.
@@ -31,7 +31,7 @@ pub(super) fn document(shared: &Shared) -> String {
     let instance = &shared.instance;
     let stalls = stalls(instance).into_iter().map(|stall| StalledPoll {
         route: instance.routes.name(stall.series.route).to_string(),
-        method: METHOD_NAMES[stall.series.method.0 as usize % METHOD_NAMES.len()],
+        method: method_name(stall.series.method),
         phase: stall.phase.as_str(),
         thread: stall.slot.thread().to_owned(),
         elapsed_seconds: instance.clock.seconds(stall.elapsed),

@@ -16,4 +16,4 @@ pub(crate) use grpc::serves as grpc_serves;
 pub(crate) use interner::{Interner, NONE, OVERFLOW, RouteCache, UNMATCHED};
 pub(crate) use label::Found;
 pub use label::{AutoRoute, RequestHead, RouteFn, RouteLabel};
-pub(crate) use method::{METHOD_NAMES, method_id};
+pub(crate) use method::{method_id, method_name};

@@ -8,7 +8,7 @@ use super::{Cause, Finding};
 use crate::clock::Clock;
 use crate::primitive::lock;
 use crate::recorder::Series;
-use crate::route::{Interner, METHOD_NAMES};
+use crate::route::{Interner, method_name};
 use crate::slot::Phase;
 
 /// Findings, grouped and bounded: at most `max`; the one seen longest ago
@@ -109,7 +109,7 @@ impl FindingStore {
             if let Some(left_out) = entry.may_log(now, self.log_interval) {
                 events.push(Event {
                     route: routes.name(series.route),
-                    method: METHOD_NAMES[series.method.0 as usize % METHOD_NAMES.len()],
+                    method: method_name(series.method),
                     cause: Cause::Unknown,
                     phase,
                     thread: Arc::clone(thread),
@@ -134,8 +134,9 @@ impl FindingStore {
 
     /// All findings, the costliest first.
     pub(crate) fn list(&self, clock: &Clock, routes: &Interner) -> Vec<Finding> {
-        let names = routes.list();
         let state = lock(&self.state);
+        // After the lock: each route in there has a name by then.
+        let names = routes.list();
         let mut findings: Vec<_> = state
             .entries
             .iter()
@@ -143,7 +144,7 @@ impl FindingStore {
                 route: names
                     .get(series.route.0 as usize)
                     .map_or_else(|| "".into(), Arc::clone),
-                method: METHOD_NAMES[series.method.0 as usize % METHOD_NAMES.len()],
+                method: method_name(series.method),
                 cause: *cause,
                 phase: entry.phase,
                 thread: Arc::clone(&entry.thread),

@@ -7,5 +7,5 @@ cd "$(dirname "$0")/.."
 step() { printf '\n--- %s\n' "$*"; "$@"; }
 
 step cargo test
-step cargo test --release --test allocations --test stuck --test watchdog
+step cargo test --release --test allocations --test idle --test stuck --test watchdog
 RUSTFLAGS="--cfg tokio_unstable" CARGO_TARGET_DIR=target/unstable step cargo test --tests

@@ -29,12 +29,16 @@ pub(crate) enum Kind {
     },
     Exporter(std::io::Error),
     RuntimeName(String),
+    Signal(std::io::Error),
 }
 
 impl Error {
     /// An option was given a value outside its range. The text names both.
     pub fn is_invalid_option(&self) -> bool {
-        matches!(self.kind, Kind::Option { .. } | Kind::RuntimeName(_))
+        matches!(
+            self.kind,
+            Kind::Option { .. } | Kind::RuntimeName(_) | Kind::Signal(_)
+        )
     }
 
     /// There was no tokio runtime to observe.
@@ -80,6 +84,11 @@ impl fmt::Display for Error {
                 write!(f, "cannot start the thread `{name}`: {source}")
             }
             Kind::Exporter(source) => write!(f, "cannot set up the metrics exporter: {source}"),
+            Kind::Signal(source) => write!(
+                f,
+                "option `interrupt_running_threads` needs SIGRTMAX - 3 for itself: {source}; leave \
+                 it off where the service handles that signal, and on other systems than Linux"
+            ),
             Kind::RuntimeName(name) => write!(
                 f,
                 "a runtime named `{name}` is observed already; give each a name of its own"
@@ -93,9 +102,10 @@ impl std::error::Error for Error {
         match &self.kind {
             Kind::Option { .. } | Kind::RuntimeName(_) => None,
             Kind::NoRuntime(source) => Some(source),
-            Kind::Listen { source, .. } | Kind::Thread { source, .. } | Kind::Exporter(source) => {
-                Some(source)
-            }
+            Kind::Listen { source, .. }
+            | Kind::Thread { source, .. }
+            | Kind::Exporter(source)
+            | Kind::Signal(source) => Some(source),
         }
     }
 }

@@ -1,12 +1,14 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::HealthLayer;
 use crate::builder::{Builder, Options};
+use crate::capture;
 use crate::error::Error;
 use crate::instance::Instance;
+use crate::primitive::{AtomicU64, add_exclusive};
 use crate::recorder::Histogram;
 use crate::route::NONE;
 use crate::runtime::Runtimes;
@@ -21,9 +23,22 @@ pub(crate) struct Shared {
     /// How late the watchdog woke. It is the one writer.
     pub(crate) lateness: Histogram<9>,
     pub(crate) runtimes: Runtimes,
+    /// How stuck threads are read; set by the watchdog as it starts.
+    pub(crate) capture_mode: OnceLock<&'static str>,
+    /// Attempts at a stack, by their result.
+    pub(crate) captures: [AtomicU64; capture::Result::ALL.len()],
+    /// System calls that failed because a running thread was interrupted.
+    pub(crate) interrupted_calls: AtomicU64,
     /// Connections the exporter refused.
-    pub(crate) refused: crate::primitive::AtomicU64,
+    pub(crate) refused: AtomicU64,
     pub(crate) options: Options,
+}
+
+impl Shared {
+    /// An attempt at a stack has ended. Only the watchdog may call it.
+    pub(crate) fn count_capture(&self, result: capture::Result) {
+        add_exclusive(&self.captures[result as usize], 1);
+    }
 }
 
 /// What keeps the threads alive: held by every handle, layer and service.

@@ -1,11 +1,11 @@
 #![doc = include_str!("../README.md")]
-#![forbid(unsafe_code)]
 #![warn(unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
 // Without the exporter nobody reads much of what is recorded.
 #![cfg_attr(not(feature = "server"), allow(dead_code, unused_imports))]
 
 mod blocking;
 mod builder;
+mod capture;
 mod clock;
 mod error;
 #[cfg(feature = "prometheus")]
@@ -19,10 +19,12 @@ mod recorder;
 mod route;
 mod runtime;
 mod slot;
+mod sys;
 mod watchdog;
 
 pub use blocking::spawn_blocking;
 pub use builder::{Builder, Detail, Family};
+pub use capture::{Confidence, Frame, Place};
 pub use error::Error;
 #[cfg(feature = "prometheus")]
 pub use export::{Collector, names};
@@ -30,4 +32,4 @@ pub use health::RuntimeHealth;
 pub use middleware::{HealthLayer, HealthService, ResponseBody, ResponseFuture};
 pub use route::{AutoRoute, RequestHead, RouteFn, RouteLabel};
 pub use slot::Phase;
-pub use watchdog::{Cause, Finding};
+pub use watchdog::{Cause, Finding, Times};

@@ -76,7 +76,7 @@ impl Local {
 
     fn register(instance: &Arc<Instance>) -> Self {
         let name = std::thread::current().name().unwrap_or_default().into();
-        let slot = Arc::new(Slot::new(name));
+        let slot = Arc::new(Slot::new(name, crate::sys::thread_id()));
         instance.slots.join(Arc::clone(&slot));
         Self {
             instance: Arc::downgrade(instance),

@@ -7,6 +7,7 @@ use prometheus::proto::MetricFamily;
 use super::families::Families;
 use super::names;
 use crate::builder::{Detail, Family};
+use crate::capture;
 use crate::health::Shared;
 use crate::primitive::Ordering;
 use crate::recorder::{Outcome, RouteId, Series, SeriesTotals};
@@ -119,14 +120,18 @@ impl Page<'_> {
         let clock = &self.shared.instance.clock;
         self.labelled(detail, |labels, totals| {
             out.histogram(&names::POLL_DURATION, labels, &totals.poll);
-            let labels = [labels, &[("cause", Cause::Unknown.as_str())]].concat();
-            out.value(
-                &names::BLOCKING_POLLS_TOTAL,
-                &labels,
-                totals.blocking_polls as f64,
-            );
-            let seconds = clock.seconds(totals.blocking_ticks);
-            out.value(&names::BLOCKING_SECONDS_TOTAL, &labels, seconds);
+            for cause in Cause::ALL {
+                let [polls, ticks] = totals.blocking[cause.id()];
+                // A dozen zeroes for each route say nothing; one says that the
+                // route is watched.
+                if polls == 0 && cause != Cause::Unknown {
+                    continue;
+                }
+                let labels = [labels, &[("cause", cause.as_str())]].concat();
+                out.value(&names::BLOCKING_POLLS_TOTAL, &labels, polls as f64);
+                let seconds = clock.seconds(ticks);
+                out.value(&names::BLOCKING_SECONDS_TOTAL, &labels, seconds);
+            }
         });
         let stalls = stalls(&self.shared.instance);
         for (route, totals) in &self.routes {
@@ -193,7 +198,10 @@ impl Page<'_> {
         let build = [
             ("version", env!("CARGO_PKG_VERSION")),
             ("tokio_unstable", unstable),
-            ("capture", "none"),
+            (
+                "capture",
+                self.shared.capture_mode.get().copied().unwrap_or("none"),
+            ),
         ];
         out.value(&names::BUILD_INFO, &build, 1.0);
         let overflowed: u64 = self
@@ -208,6 +216,12 @@ impl Page<'_> {
             &[],
             self.shared.findings.dropped() as f64,
         );
+        for (result, name) in capture::Result::ALL {
+            let count = self.shared.captures[result as usize].load(Ordering::Relaxed);
+            out.value(&names::CAPTURES_TOTAL, &[("result", name)], count as f64);
+        }
+        let interrupted = self.shared.interrupted_calls.load(Ordering::Relaxed);
+        out.value(&names::INTERRUPTED_CALLS_TOTAL, &[], interrupted as f64);
         out.histogram(
             &names::WATCHDOG_LATENESS,
             &[],

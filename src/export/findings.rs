@@ -22,6 +22,7 @@ struct Document {
 struct StalledPoll {
     route: String,
     method: &'static str,
+    cause: &'static str,
     phase: &'static str,
     thread: String,
     elapsed_seconds: f64,
@@ -32,6 +33,7 @@ pub(super) fn document(shared: &Shared) -> String {
     let stalls = stalls(instance).into_iter().map(|stall| StalledPoll {
         route: instance.routes.name(stall.series.route).to_string(),
         method: method_name(stall.series.method),
+        cause: stall.cause.as_str(),
         phase: stall.phase.as_str(),
         thread: stall.slot.thread().to_owned(),
         elapsed_seconds: instance.clock.seconds(stall.elapsed),

@@ -204,6 +204,12 @@ metrics! {
     FINDINGS_DROPPED_TOTAL = Counter "findings_dropped_total" [],
         None, Option::None, Always,
         "Findings that made room for newer ones, and blocking polls or log events that found no place.";
+    CAPTURES_TOTAL = Counter "captures_total" ["result"],
+        None, Option::None, Always,
+        "Attempts to read the stack of a blocking poll. exact, approximate, incomplete: how sure the stack is; moved: the thread went on meanwhile; unreadable; limited: there had been too many; panicked: a bug, without other consequences.";
+    INTERRUPTED_CALLS_TOTAL = Counter "interrupted_calls_total" [],
+        None, Option::None, Always,
+        "System calls of the service that failed because interrupt_running_threads was allowed to send a signal. 0 without that option.";
     WATCHDOG_LATENESS = Histogram "watchdog_lateness_seconds" [] in DELAY_SECONDS,
         Seconds, Option::None, Always,
         "How much later than it wanted the watchdog woke: the machine's own delay.";

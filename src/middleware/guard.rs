@@ -3,7 +3,7 @@ use std::rc::Rc;
 use super::request::Progress;
 use crate::local::Local;
 use crate::recorder::Outcome;
-use crate::slot::Phase;
+use crate::slot::{Mark, Phase};
 
 /// One timed poll: entered when made, left and recorded when dropped, so that
 /// a panicking handler leaves no slot entered.
@@ -15,14 +15,16 @@ pub(super) struct PollGuard<'p> {
 }
 
 impl<'p> PollGuard<'p> {
+    /// `mark` is the frame that holds the guard.
     #[inline]
     pub(super) fn enter(
         local: Rc<Local>,
         progress: &'p mut Progress,
         phase: Phase,
         start: u64,
+        mark: Mark,
     ) -> Self {
-        local.slot.enter(start, progress.series, phase);
+        local.slot.enter(start, progress.series, phase, mark);
         progress.instance.alarm.poll_begins();
         Self { local, progress }
     }
@@ -37,9 +39,9 @@ impl<'p> PollGuard<'p> {
 
     #[cold]
     fn note_blocking(&self, ticks: u64) {
-        self.local.slot.note_ended(ticks);
+        let cause = self.local.slot.note_ended(ticks);
         if let Some(cells) = self.local.shard.cells(self.progress.series) {
-            cells.blocking_poll(ticks);
+            cells.blocking_poll(cause, ticks);
         }
     }
 }

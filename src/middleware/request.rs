@@ -11,7 +11,7 @@ use crate::instance::Instance;
 use crate::local::Local;
 use crate::recorder::{Outcome, RouteId, Series, SeriesCells};
 use crate::route::{Found, OVERFLOW, UNMATCHED, grpc_serves, method_id};
-use crate::slot::Phase;
+use crate::slot::{Mark, Phase};
 
 /// One request, from `call` to its end. Counted exactly once: when this is
 /// dropped, wherever that is.
@@ -84,7 +84,11 @@ impl RequestGuard {
 
     /// Gives on what `inner` gives without ever holding it: it may be large,
     /// and this runs for each poll.
-    #[inline]
+    ///
+    /// Never inlined, and its guard is dropped after `inner`: its frame is on
+    /// the stack as long as `inner` runs, and is where a walk up that stack
+    /// ends.
+    #[inline(never)]
     fn timed<T>(
         &mut self,
         phase: Phase,
@@ -94,7 +98,7 @@ impl RequestGuard {
         match Local::of(&self.progress.instance) {
             Some(local) if !local.slot.is_entered() => {
                 let start = start(&self.progress.instance.clock);
-                let _poll = PollGuard::enter(local, &mut self.progress, phase, start);
+                let _poll = PollGuard::enter(local, &mut self.progress, phase, start, Mark::here());
                 inner()
             }
             // A layer further out times this thread already, or the thread is
@@ -117,7 +121,9 @@ impl RequestGuard {
         self.poll_with_delay(phase, cx, inner)
     }
 
+    /// As `timed`, and for the same reason never inlined.
     #[cold]
+    #[inline(never)]
     fn poll_with_delay<T>(
         &mut self,
         phase: Phase,
@@ -127,7 +133,7 @@ impl RequestGuard {
         match (Local::of(&self.progress.instance), &self.delay) {
             (Some(local), Some(delay)) if !local.slot.is_entered() => {
                 let start = self.progress.instance.clock.ticks();
-                let poll = PollGuard::enter(local, &mut self.progress, phase, start);
+                let poll = PollGuard::enter(local, &mut self.progress, phase, start, Mark::here());
                 if let Some(ticks) = delay.poll_begins(cx.waker(), start) {
                     poll.delayed(ticks);
                 }

@@ -37,3 +37,15 @@ pub(crate) struct Series {
     pub(crate) route: RouteId,
     pub(crate) method: MethodId,
 }
+
+/// How many values the label `cause` has.
+pub(crate) const CAUSES: usize = 12;
+
+/// Index of a cause, below [`CAUSES`]; what they are is the watchdog's affair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct CauseId(pub(crate) u8);
+
+impl CauseId {
+    /// Of a poll that nobody has looked at.
+    pub(crate) const UNKNOWN: Self = Self(CAUSES as u8 - 1);
+}

@@ -1,7 +1,7 @@
 use std::sync::OnceLock;
 
 use super::histogram::Histogram;
-use super::{Bounds, METHODS, Series};
+use super::{Bounds, CAUSES, CauseId, METHODS, Series};
 use crate::primitive::{AtomicU64, Ordering, add_exclusive};
 
 /// How a request ended.
@@ -23,6 +23,9 @@ impl Outcome {
     ];
 }
 
+/// Polls and ticks of blocking polls, by cause.
+pub(super) type BlockingCells = [[AtomicU64; 2]; CAUSES];
+
 /// What one thread has recorded of one route and method.
 ///
 /// Aligned so that two threads never write to one cache line (128: adjacent
@@ -37,8 +40,8 @@ pub(crate) struct SeriesCells {
     /// counted, on whichever thread; the reader loads it with `Acquire`
     /// before it reads `started`, so it never sees more ends than starts.
     pub(super) ended: [AtomicU64; 3],
-    pub(super) blocking_polls: AtomicU64,
-    pub(super) blocking_ticks: AtomicU64,
+    /// Allocated by the first blocking poll.
+    pub(super) blocking: OnceLock<Box<BlockingCells>>,
     pub(super) delay: OnceLock<Box<Histogram<9>>>,
 }
 
@@ -49,8 +52,7 @@ impl SeriesCells {
             request: Histogram::new(),
             started: AtomicU64::new(0),
             ended: std::array::from_fn(|_| AtomicU64::new(0)),
-            blocking_polls: AtomicU64::new(0),
-            blocking_ticks: AtomicU64::new(0),
+            blocking: OnceLock::new(),
             delay: OnceLock::new(),
         }
     }
@@ -60,9 +62,12 @@ impl SeriesCells {
         self.poll.record_exclusive(&bounds.poll, ticks);
     }
 
-    pub(crate) fn blocking_poll(&self, ticks: u64) {
-        add_exclusive(&self.blocking_polls, 1);
-        add_exclusive(&self.blocking_ticks, ticks);
+    pub(crate) fn blocking_poll(&self, cause: CauseId, ticks: u64) {
+        let cells = self.blocking.get_or_init(Box::default);
+        if let Some([polls, sum]) = cells.get(usize::from(cause.0)) {
+            add_exclusive(polls, 1);
+            add_exclusive(sum, ticks);
+        }
     }
 
     #[inline]
@@ -90,12 +95,12 @@ impl SeriesCells {
         }
         self.poll.absorb(&other.poll);
         self.request.absorb(&other.request);
-        for (mine, theirs) in [
-            (&self.started, &other.started),
-            (&self.blocking_polls, &other.blocking_polls),
-            (&self.blocking_ticks, &other.blocking_ticks),
-        ] {
-            add_exclusive(mine, theirs.load(Ordering::Relaxed));
+        add_exclusive(&self.started, other.started.load(Ordering::Relaxed));
+        if let Some(theirs) = other.blocking.get() {
+            let mine = self.blocking.get_or_init(Box::default);
+            for (mine, theirs) in mine.iter().flatten().zip(theirs.iter().flatten()) {
+                add_exclusive(mine, theirs.load(Ordering::Relaxed));
+            }
         }
         if let Some(delay) = other.delay.get() {
             self.delay

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 
 use super::histogram::HistogramTotals;
 use super::shard::{SeriesCells, Shard};
-use super::{Bounds, Series};
+use super::{Bounds, CAUSES, Series};
 use crate::primitive::{Ordering, lock};
 
 /// All that one instance has recorded.
@@ -30,8 +30,8 @@ pub(crate) struct SeriesTotals {
     pub(crate) delay: HistogramTotals<9>,
     pub(crate) started: u64,
     pub(crate) ended: [u64; 3],
-    pub(crate) blocking_polls: u64,
-    pub(crate) blocking_ticks: u64,
+    /// Polls and ticks, by cause.
+    pub(crate) blocking: [[u64; 2]; CAUSES],
 }
 
 impl Recorder {
@@ -112,8 +112,7 @@ impl SeriesTotals {
         delay: HistogramTotals::ZERO,
         started: 0,
         ended: [0; 3],
-        blocking_polls: 0,
-        blocking_ticks: 0,
+        blocking: [[0; 2]; CAUSES],
     };
 
     fn add_ended(&mut self, cells: &SeriesCells) {
@@ -129,8 +128,12 @@ impl SeriesTotals {
             self.delay.add(&delay.totals());
         }
         self.started += cells.started.load(Ordering::Relaxed);
-        self.blocking_polls += cells.blocking_polls.load(Ordering::Relaxed);
-        self.blocking_ticks += cells.blocking_ticks.load(Ordering::Relaxed);
+        if let Some(blocking) = cells.blocking.get() {
+            let mine = self.blocking.iter_mut().flatten();
+            for (mine, theirs) in mine.zip(blocking.iter().flatten()) {
+                *mine += theirs.load(Ordering::Relaxed);
+            }
+        }
     }
 
     /// Adds another series, for a coarser label.
@@ -142,8 +145,10 @@ impl SeriesTotals {
         for (mine, theirs) in self.ended.iter_mut().zip(other.ended) {
             *mine += theirs;
         }
-        self.blocking_polls += other.blocking_polls;
-        self.blocking_ticks += other.blocking_ticks;
+        let mine = self.blocking.iter_mut().flatten();
+        for (mine, theirs) in mine.zip(other.blocking.iter().flatten()) {
+            *mine += theirs;
+        }
     }
 
     /// Requests started and not ended. A thread that joined while the totals

@@ -1,7 +1,7 @@
 use super::Phase;
 use super::slot::{pack, unpack};
 use crate::primitive::{AtomicU64, Ordering, add_exclusive};
-use crate::recorder::Series;
+use crate::recorder::{CauseId, Series};
 
 /// A blocking poll that is over, with its exact duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub(crate) struct EndedPoll {
     pub(crate) ticks: u64,
     pub(crate) series: Series,
     pub(crate) phase: Phase,
+    /// What it was counted under.
+    pub(crate) cause: CauseId,
 }
 
 /// A watchdog that is on time finds at most one entry: a blocking poll lasts
@@ -25,7 +27,7 @@ const PLACES: usize = 2;
 /// When it is full the entry is dropped and counted.
 #[derive(Debug)]
 pub(super) struct EndedPolls {
-    entries: [[AtomicU64; 4]; PLACES],
+    entries: [[AtomicU64; 5]; PLACES],
     /// Written by the producer with `Release` after it filled the entry;
     /// partner: the consumer's `Acquire` load.
     head: AtomicU64,
@@ -61,6 +63,7 @@ impl EndedPolls {
             poll.start,
             poll.ticks,
             pack(poll.series, poll.phase),
+            u64::from(poll.cause.0),
         ];
         for (place, word) in self.entries[head as usize % PLACES].iter().zip(words) {
             place.store(word, Ordering::Relaxed);
@@ -73,7 +76,7 @@ impl EndedPolls {
         let mut tail = self.tail.load(Ordering::Relaxed);
         while tail != head {
             let entry = &self.entries[tail as usize % PLACES];
-            let [sequence, start, ticks, what] =
+            let [sequence, start, ticks, what, cause] =
                 std::array::from_fn(|i| entry[i].load(Ordering::Relaxed));
             tail = tail.wrapping_add(1);
             self.tail.store(tail, Ordering::Release);
@@ -84,6 +87,7 @@ impl EndedPolls {
                     ticks,
                     series,
                     phase,
+                    cause: CauseId(cause as u8),
                 });
             }
         }
@@ -109,6 +113,7 @@ mod tests {
                 method: MethodId(0),
             },
             phase: Phase::Poll,
+            cause: CauseId(sequence as u8),
         }
     }
 

@@ -5,9 +5,9 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::ended::EndedPolls;
-use super::slot::Slot;
+use super::slot::{Mark, Slot};
 use super::{EndedPoll, Phase};
-use crate::recorder::{MethodId, RouteId, Series};
+use crate::recorder::{CauseId, MethodId, RouteId, Series};
 
 fn series(route: u32) -> Series {
     Series {
@@ -37,10 +37,10 @@ fn model<T: Send + Sync + 'static>(
 #[test]
 fn a_reader_never_sees_fields_of_two_polls() {
     model(
-        || Slot::new("".into()),
+        || Slot::new("".into(), 0),
         |slot| {
             for start in [1, 2] {
-                slot.enter(start, series(start as u32), Phase::Poll);
+                slot.enter(start, series(start as u32), Phase::Poll, Mark::default());
                 slot.leave();
             }
         },
@@ -77,6 +77,7 @@ fn ended_polls_arrive_whole_or_are_counted() {
                     ticks: sequence,
                     series: series(sequence as u32),
                     phase: Phase::Call,
+                    cause: CauseId::UNKNOWN,
                 });
             }
         },

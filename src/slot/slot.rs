@@ -1,7 +1,7 @@
 use super::Phase;
 use super::ended::{EndedPoll, EndedPolls};
 use crate::primitive::{AtomicU64, Ordering, fence};
-use crate::recorder::{MethodId, RouteId, Series};
+use crate::recorder::{CauseId, MethodId, RouteId, Series};
 
 /// The current poll of one thread.
 ///
@@ -19,8 +19,35 @@ pub(crate) struct Slot {
     start: AtomicU64,
     /// Route, method and phase in one word, so they never disagree.
     what: AtomicU64,
+    /// The stack pointer of the frame that polls, and an instruction of its
+    /// function: where a walk up this thread's stack has to arrive.
+    stack: AtomicU64,
+    code: AtomicU64,
+    /// What the watchdog says of a poll: the poll's sequence and a cause, in
+    /// one word, so it publishes nothing but itself. The watchdog writes it.
+    verdict: AtomicU64,
     ended: EndedPolls,
     thread: Box<str>,
+    thread_id: i32,
+}
+
+/// The frame that polls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// Its stack pointer; 0 where stacks are not read.
+    pub(crate) stack: u64,
+    /// An instruction of its function.
+    pub(crate) code: u64,
+}
+
+impl Mark {
+    /// The frame of the function that this is called in, which must never be
+    /// inlined itself.
+    #[inline(always)]
+    pub(crate) fn here() -> Self {
+        let (stack, code) = crate::sys::here();
+        Self { stack, code }
+    }
 }
 
 /// A poll that was in progress when its slot was read.
@@ -32,16 +59,21 @@ pub(crate) struct InProgress {
     pub(crate) start: u64,
     pub(crate) series: Series,
     pub(crate) phase: Phase,
+    pub(crate) mark: Mark,
 }
 
 impl Slot {
-    pub(crate) fn new(thread: Box<str>) -> Self {
+    pub(crate) fn new(thread: Box<str>, thread_id: i32) -> Self {
         Self {
             sequence: AtomicU64::new(0),
             start: AtomicU64::new(0),
             what: AtomicU64::new(0),
+            stack: AtomicU64::new(0),
+            code: AtomicU64::new(0),
+            verdict: AtomicU64::new(0),
             ended: EndedPolls::new(),
             thread,
+            thread_id,
         }
     }
 
@@ -50,9 +82,14 @@ impl Slot {
         &self.thread
     }
 
+    /// The kernel's number of the thread; 0 where nothing needs it.
+    pub(crate) fn thread_id(&self) -> i32 {
+        self.thread_id
+    }
+
     /// Publishes a poll. Only the owning thread may call it.
     #[inline]
-    pub(crate) fn enter(&self, start: u64, series: Series, phase: Phase) {
+    pub(crate) fn enter(&self, start: u64, series: Series, phase: Phase, mark: Mark) {
         let sequence = self.sequence.load(Ordering::Relaxed);
         // Orders the even number that `leave` stored before the stores below:
         // a reader that sees any of the new fields and then fences sees that
@@ -60,6 +97,8 @@ impl Slot {
         fence(Ordering::Release);
         self.start.store(start, Ordering::Relaxed);
         self.what.store(pack(series, phase), Ordering::Relaxed);
+        self.stack.store(mark.stack, Ordering::Relaxed);
+        self.code.store(mark.code, Ordering::Relaxed);
         self.sequence.store(sequence | 1, Ordering::Release);
     }
 
@@ -85,16 +124,38 @@ impl Slot {
 
     /// Leaves a note that the poll in progress ends now, after so many ticks.
     /// Only the owning thread may call it, before `leave`: whoever then sees
-    /// the slot left also finds the note.
-    pub(crate) fn note_ended(&self, ticks: u64) {
-        if let Some(poll) = self.read() {
-            self.ended.push(EndedPoll {
-                sequence: poll.sequence,
-                start: poll.start,
-                ticks,
-                series: poll.series,
-                phase: poll.phase,
-            });
+    /// the slot left also finds the note. Gives the cause the watchdog has
+    /// named by now, under which the poll is to be counted.
+    pub(crate) fn note_ended(&self, ticks: u64) -> CauseId {
+        let Some(poll) = self.read() else {
+            return CauseId::UNKNOWN;
+        };
+        let cause = self.verdict(poll.sequence);
+        self.ended.push(EndedPoll {
+            sequence: poll.sequence,
+            start: poll.start,
+            ticks,
+            series: poll.series,
+            phase: poll.phase,
+            cause,
+        });
+        cause
+    }
+
+    /// Names the cause of the poll in progress, as far as it is known. Only
+    /// the watchdog may call it. A poll that ends first is not affected.
+    pub(crate) fn judge(&self, sequence: u64, cause: CauseId) {
+        let word = sequence << 8 | u64::from(cause.0);
+        self.verdict.store(word, Ordering::Relaxed);
+    }
+
+    /// What was said of a poll.
+    pub(crate) fn verdict(&self, sequence: u64) -> CauseId {
+        let word = self.verdict.load(Ordering::Relaxed);
+        if word >> 8 == sequence & (u64::MAX >> 8) && word != 0 {
+            CauseId(word as u8)
+        } else {
+            CauseId::UNKNOWN
         }
     }
 
@@ -118,6 +179,10 @@ impl Slot {
         }
         let start = self.start.load(Ordering::Relaxed);
         let what = self.what.load(Ordering::Relaxed);
+        let mark = Mark {
+            stack: self.stack.load(Ordering::Relaxed),
+            code: self.code.load(Ordering::Relaxed),
+        };
         // Orders the loads above before the load below. Partner: the fence in
         // `enter`.
         fence(Ordering::Acquire);
@@ -130,6 +195,7 @@ impl Slot {
             start,
             series,
             phase,
+            mark,
         })
     }
 }
@@ -168,9 +234,9 @@ mod tests {
 
     #[test]
     fn a_slot_shows_its_poll_from_enter_to_leave() {
-        let slot = Slot::new("worker".into());
+        let slot = Slot::new("worker".into(), 0);
         assert_eq!(slot.read(), None);
-        slot.enter(42, series(7), Phase::Body);
+        slot.enter(42, series(7), Phase::Body, Mark::default());
         let seen = slot.read().unwrap();
         assert_eq!(
             (seen.start, seen.series, seen.phase),
@@ -178,7 +244,7 @@ mod tests {
         );
         slot.leave();
         assert_eq!(slot.read(), None);
-        slot.enter(43, series(7), Phase::Body);
+        slot.enter(43, series(7), Phase::Body, Mark::default());
         assert_ne!(slot.read().unwrap().sequence, seen.sequence);
     }
 
@@ -196,11 +262,11 @@ mod tests {
 
     #[test]
     fn what_is_read_always_belongs_together() {
-        let (slot, done) = (Slot::new("worker".into()), AtomicBool::new(false));
+        let (slot, done) = (Slot::new("worker".into(), 0), AtomicBool::new(false));
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for start in 1..2_000_000_u64 {
-                    slot.enter(start, series(start as u32), Phase::Poll);
+                    slot.enter(start, series(start as u32), Phase::Poll, Mark::default());
                     slot.leave();
                 }
                 done.store(true, Ordering::Release);

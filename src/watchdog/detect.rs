@@ -1,3 +1,4 @@
+use super::Cause;
 use crate::instance::Instance;
 use crate::recorder::Series;
 use crate::slot::{EndedPoll, InProgress, Phase, Slot};
@@ -52,6 +53,7 @@ pub(super) fn observe(
                 ticks: lost.elapsed,
                 series: lost.poll.series,
                 phase: lost.poll.phase,
+                cause: Cause::Unknown.into(),
             },
             sighted: true,
         });
@@ -76,6 +78,8 @@ pub(crate) struct Stall {
     pub(crate) phase: Phase,
     /// In ticks.
     pub(crate) elapsed: u64,
+    /// As far as the watchdog has found out.
+    pub(crate) cause: Cause,
     pub(crate) slot: std::sync::Arc<Slot>,
 }
 
@@ -90,10 +94,14 @@ pub(crate) fn stalls(instance: &Instance) -> Vec<Stall> {
         .filter_map(|slot| {
             let poll = slot.read()?;
             let elapsed = now.saturating_sub(poll.start);
-            (elapsed >= instance.threshold).then_some(Stall {
+            let cause = Cause::from_id(slot.verdict(poll.sequence));
+            // In `block_in_place` nobody waits for it.
+            let stalls = elapsed >= instance.threshold && cause != Cause::BlockInPlace;
+            stalls.then_some(Stall {
                 series: poll.series,
                 phase: poll.phase,
                 elapsed,
+                cause,
                 slot,
             })
         })
@@ -119,6 +127,7 @@ mod tests {
             start,
             series: SERIES,
             phase: Phase::Poll,
+            mark: crate::slot::Mark::default(),
         }
     }
 
@@ -129,6 +138,7 @@ mod tests {
             ticks,
             series: SERIES,
             phase: Phase::Poll,
+            cause: Cause::Unknown.into(),
         }
     }
 

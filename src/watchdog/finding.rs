@@ -2,35 +2,24 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::Cause;
+use super::advice::advice;
+use super::event::Chain;
+use crate::capture::{Confidence, Frame, Place};
 use crate::slot::Phase;
 
-/// Why a poll was long. A closed set: the values of the label `cause`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Cause {
-    /// Ended before it was looked at, or there is no evidence on this platform.
-    Unknown,
-}
-
-impl Cause {
-    /// The word used in labels, log events and JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// What is known of one kind of blocking: all blocking polls with the same
-/// route, method and cause.
+/// route, method, cause and place.
 ///
-/// Its `Display` is one line for people.
+/// A poll belongs to one finding: that of what it was seen at most often. One
+/// whose stack was not taken (captures are limited, see
+/// [`Builder::captures_per_second`](crate::Builder::captures_per_second)) is
+/// counted with the finding of the same route, method, phase and cause that was
+/// seen last; [`captured`](Self::captured) says how many have a stack of their
+/// own.
+///
+/// Its `Display` is what a person needs: several lines, without a newline at
+/// the end.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Finding {
@@ -40,12 +29,20 @@ pub struct Finding {
     pub method: &'static str,
     /// Why the polls were long.
     pub cause: Cause,
+    /// The line of the service's own code that it happened in. `None` without
+    /// a proven stack, and where no frame of it is the service's own.
+    pub place: Option<Place>,
+    /// The system call it was blocked in, with what its descriptor is:
+    /// `recvfrom(fd 14, TCP socket to 127.0.0.1:9001)`. As last seen.
+    pub call: Option<Arc<str>>,
     /// Where the poll seen last was.
     pub phase: Phase,
     /// Name of the thread the poll seen last was on; empty if it has none.
     pub thread: Arc<str>,
     /// Blocking polls seen, those still running included.
     pub polls: u64,
+    /// How many of them have a stack of their own.
+    pub captured: u64,
     /// How many of them are still running, as the watchdog last saw it.
     pub running: u64,
     /// Time in all of them; of those still running, up to the watchdog's last look.
@@ -56,6 +53,44 @@ pub struct Finding {
     pub first_seen: SystemTime,
     /// When one of them was last seen, running or ended.
     pub last_seen: SystemTime,
+    /// What the thread of the poll seen last did with its time.
+    pub times: Option<Times>,
+    /// How much later than it wanted the watchdog last looked at one of them.
+    pub lateness: Duration,
+    /// How sure `stack` is. `None` without one.
+    pub confidence: Option<Confidence>,
+    /// One example, innermost frame first, inlined functions expanded.
+    pub stack: Arc<[Frame]>,
+    /// What else the same polls were seen at, each once.
+    pub also: Vec<(Cause, Option<Place>)>,
+}
+
+/// How a thread spent the part of a poll that was watched: from the first tick
+/// that found the poll no longer short to the last look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Times {
+    /// Running. From the thread's CPU clock; exact.
+    pub on_cpu: Duration,
+    /// Ready to run, waiting for a processor. From the kernel's scheduler
+    /// statistics, which credit a wait when it ends.
+    pub waiting: Duration,
+    /// The rest: blocked, and a wait for a processor that has not ended.
+    pub blocked: Duration,
+}
+
+impl Finding {
+    /// What to do about it, as one sentence.
+    pub fn advice(&self) -> &'static str {
+        advice(self.cause)
+    }
+
+    /// Whether the handler's own code is to blame: not for
+    /// [`Cause::Preempted`], where the machine is, nor for
+    /// [`Cause::BlockInPlace`], where nobody waits, nor for [`Cause::Unknown`].
+    pub fn blames_handler(&self) -> bool {
+        self.cause.blames_handler()
+    }
 }
 
 impl fmt::Display for Finding {
@@ -75,7 +110,23 @@ impl fmt::Display for Finding {
              polls, {running} still running, longest {:.1} ms, {:.1} ms in all",
             self.longest.as_secs_f64() * 1e3,
             self.total.as_secs_f64() * 1e3,
-        )
+        )?;
+        if let Some(place) = &self.place {
+            write!(f, "\n  at   {place}")?;
+        }
+        if let Some(call) = &self.call {
+            write!(f, "\n  on   {call}")?;
+        }
+        if self.stack.iter().filter(|frame| frame.is_user).count() > 1 {
+            write!(f, "\n  via  {}", Chain(&self.stack))?;
+        }
+        for (cause, place) in &self.also {
+            write!(f, "\n  also {cause}")?;
+            if let Some(place) = place {
+                write!(f, " at {place}")?;
+            }
+        }
+        write!(f, "\n  fix  {}", self.advice())
     }
 }
 
@@ -84,18 +135,54 @@ impl fmt::Display for Finding {
 impl serde::Serialize for Finding {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut out = serializer.serialize_struct("Finding", 11)?;
+        let also: Vec<_> = self
+            .also
+            .iter()
+            .map(|(cause, place)| Also {
+                cause: cause.as_str(),
+                place,
+            })
+            .collect();
+        let mut out = serializer.serialize_struct("Finding", 20)?;
         out.serialize_field("route", &*self.route)?;
         out.serialize_field("method", self.method)?;
         out.serialize_field("cause", self.cause.as_str())?;
+        out.serialize_field("place", &self.place)?;
+        out.serialize_field("call", &self.call.as_deref())?;
+        out.serialize_field("advice", self.advice())?;
         out.serialize_field("phase", self.phase.as_str())?;
         out.serialize_field("thread", &*self.thread)?;
         out.serialize_field("polls", &self.polls)?;
+        out.serialize_field("captured", &self.captured)?;
         out.serialize_field("running", &self.running)?;
         out.serialize_field("total_seconds", &self.total.as_secs_f64())?;
         out.serialize_field("longest_seconds", &self.longest.as_secs_f64())?;
         out.serialize_field("first_seen", &rfc3339(self.first_seen))?;
         out.serialize_field("last_seen", &rfc3339(self.last_seen))?;
+        out.serialize_field("times", &self.times)?;
+        out.serialize_field("lateness_seconds", &self.lateness.as_secs_f64())?;
+        out.serialize_field("confidence", &self.confidence.map(|c| c.as_str()))?;
+        out.serialize_field("stack", &*self.stack)?;
+        out.serialize_field("also", &also)?;
+        out.end()
+    }
+}
+
+#[cfg(feature = "serde")]
+#[derive(serde::Serialize)]
+struct Also<'f> {
+    cause: &'static str,
+    place: &'f Option<Place>,
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Times {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut out = serializer.serialize_struct("Times", 3)?;
+        out.serialize_field("on_cpu_seconds", &self.on_cpu.as_secs_f64())?;
+        out.serialize_field("waiting_seconds", &self.waiting.as_secs_f64())?;
+        out.serialize_field("blocked_seconds", &self.blocked.as_secs_f64())?;
         out.end()
     }
 }

@@ -4,19 +4,31 @@
 //! |---|---|
 //! | `thread` | its loop: tick, sleep, wake, end |
 //! | `detect` | what a slot's reading means; pure |
-//! | `finding` | [`Finding`] and [`Cause`], as users see them |
+//! | `inquiry` | what is found out about one poll, look by look |
+//! | `classify` | from the evidence to a [`Cause`]; pure |
+//! | `cause`, `advice` | the closed set of causes, and what to do about each |
+//! | `limit` | how many stacks are taken |
+//! | `finding` | [`Finding`], as users see it |
 //! | `store` | findings, grouped and bounded |
 //! | `event` | the log event |
+//! | `report` | the thread that logs, and sends probes |
 
+mod advice;
+mod cause;
+mod classify;
 mod detect;
 mod event;
 mod finding;
+mod inquiry;
+mod limit;
+mod report;
 mod store;
 mod thread;
 
+pub use cause::Cause;
 pub(crate) use detect::stalls;
 #[cfg(feature = "serde")]
 pub(crate) use finding::rfc3339;
-pub use finding::{Cause, Finding};
+pub use finding::{Finding, Times};
 pub(crate) use store::FindingStore;
 pub(crate) use thread::Watchdog;

@@ -4,7 +4,9 @@ use std::time::SystemTime;
 
 use super::detect::Observation;
 use super::event::Event;
+use super::inquiry::Diagnosis;
 use super::{Cause, Finding};
+use crate::capture::Place;
 use crate::clock::Clock;
 use crate::primitive::lock;
 use crate::recorder::Series;
@@ -23,17 +25,20 @@ pub(crate) struct FindingStore {
 
 #[derive(Debug, Default)]
 struct State {
-    entries: HashMap<(Series, Cause), Entry>,
+    entries: HashMap<Key, Entry>,
     dropped: u64,
 }
+
+type Key = (Series, Cause, Option<Place>);
 
 #[derive(Debug)]
 struct Entry {
     phase: Phase,
     thread: Arc<str>,
-    ended: u64,
+    /// Polls ended, and how many of them had a stack of their own.
+    ended: [u64; 2],
     ended_ticks: u64,
-    running: u64,
+    running: [u64; 2],
     running_ticks: u64,
     longest: u64,
     first_seen: SystemTime,
@@ -41,10 +46,31 @@ struct Entry {
     last_seen_ticks: u64,
     last_logged: Option<u64>,
     left_out: u64,
+    /// Of the poll seen last; with the last stack there was.
+    diagnosis: Diagnosis,
 }
 
-/// Everything one tick of the watchdog has seen, with the thread it was on.
-pub(super) type Sightings = [(Observation, Arc<str>)];
+/// What one tick of the watchdog has seen of one thread.
+#[derive(Debug)]
+pub(super) struct Sighting {
+    pub(super) observation: Observation,
+    pub(super) thread: Arc<str>,
+    pub(super) diagnosis: Option<Arc<Diagnosis>>,
+    /// Whether the poll is to be announced: once, as soon as its cause is known.
+    pub(super) is_new: bool,
+}
+
+impl Sighting {
+    fn cause(&self) -> Cause {
+        match &self.observation {
+            Observation::Running { .. } => self
+                .diagnosis
+                .as_ref()
+                .map_or(Cause::Unknown, |diagnosis| diagnosis.cause()),
+            Observation::Ended { poll, .. } => Cause::from_id(poll.cause),
+        }
+    }
+}
 
 impl FindingStore {
     pub(crate) fn new(max: usize, log_interval: u64) -> Self {
@@ -58,7 +84,7 @@ impl FindingStore {
     /// Takes in one tick's observations; gives the events to log.
     pub(super) fn update(
         &self,
-        sightings: &Sightings,
+        sightings: &[Sighting],
         lost: u64,
         now: u64,
         wall: SystemTime,
@@ -69,56 +95,72 @@ impl FindingStore {
         let mut state = lock(&self.state);
         state.dropped += lost;
         for entry in state.entries.values_mut() {
-            entry.running = 0;
+            entry.running = [0; 2];
             entry.running_ticks = 0;
         }
-        for (observation, thread) in sightings {
-            let (series, phase, ticks) = match observation {
+        for sighting in sightings {
+            let (series, phase, ticks) = match &sighting.observation {
                 Observation::Running { poll, elapsed, .. } => (poll.series, poll.phase, *elapsed),
                 Observation::Ended { poll, .. } => (poll.series, poll.phase, poll.ticks),
             };
-            let key = (series, Cause::Unknown);
+            let cause = sighting.cause();
+            let diagnosis = sighting
+                .diagnosis
+                .as_deref()
+                .filter(|diagnosis| diagnosis.cause() == cause);
+            let stack = diagnosis.and_then(|diagnosis| diagnosis.stack.as_ref());
+            let key = match stack {
+                Some(stack) => (series, cause, stack.place.clone()),
+                None => state.latest(series, cause, phase),
+            };
             if !state.entries.contains_key(&key) {
                 state.make_room(self.max);
             }
             let entry = state
                 .entries
                 .entry(key)
-                .or_insert_with(|| Entry::new(thread, phase, wall));
+                .or_insert_with(|| Entry::new(&sighting.thread, phase, wall));
             entry.phase = phase;
-            entry.thread = Arc::clone(thread);
+            entry.thread = Arc::clone(&sighting.thread);
             entry.longest = entry.longest.max(ticks);
             entry.last_seen = wall;
             entry.last_seen_ticks = now;
-            let still_running = match observation {
-                Observation::Running { first, .. } => {
-                    entry.running += 1;
+            if let Some(diagnosis) = diagnosis {
+                entry.learn(diagnosis);
+            }
+            let counted = match sighting.observation {
+                Observation::Running { .. } => {
                     entry.running_ticks += ticks;
-                    first.then_some(true)
+                    &mut entry.running
                 }
-                Observation::Ended { sighted, .. } => {
-                    entry.ended += 1;
+                Observation::Ended { .. } => {
                     entry.ended_ticks += ticks;
-                    (!sighted).then_some(false)
+                    &mut entry.ended
                 }
             };
-            // Each poll is new once: when it is first seen.
-            let Some(still_running) = still_running else {
+            counted[0] += 1;
+            counted[1] += u64::from(stack.is_some());
+            if !sighting.is_new {
                 continue;
-            };
+            }
             if let Some(left_out) = entry.may_log(now, self.log_interval) {
                 events.push(Event {
                     route: routes.name(series.route),
                     method: method_name(series.method),
-                    cause: Cause::Unknown,
+                    cause,
                     phase,
-                    thread: Arc::clone(thread),
-                    still_running,
+                    thread: Arc::clone(&sighting.thread),
+                    still_running: matches!(sighting.observation, Observation::Running { .. }),
                     elapsed: clock.duration(ticks),
                     left_out,
+                    diagnosis: sighting.diagnosis.clone(),
                 });
             }
         }
+        // A poll whose cause has become another has left nothing behind.
+        state
+            .entries
+            .retain(|_, entry| entry.ended[0] + entry.running[0] > 0);
         events
     }
 
@@ -140,20 +182,32 @@ impl FindingStore {
         let mut findings: Vec<_> = state
             .entries
             .iter()
-            .map(|((series, cause), entry)| Finding {
+            .map(|((series, cause, place), entry)| Finding {
                 route: names
                     .get(series.route.0 as usize)
                     .map_or_else(|| "".into(), Arc::clone),
                 method: method_name(series.method),
                 cause: *cause,
+                place: place.clone(),
+                call: entry.diagnosis.call.clone(),
                 phase: entry.phase,
                 thread: Arc::clone(&entry.thread),
-                polls: entry.ended + entry.running,
-                running: entry.running,
+                polls: entry.ended[0] + entry.running[0],
+                captured: entry.ended[1] + entry.running[1],
+                running: entry.running[0],
                 total: clock.duration(entry.ended_ticks + entry.running_ticks),
                 longest: clock.duration(entry.longest),
                 first_seen: entry.first_seen,
                 last_seen: entry.last_seen,
+                times: entry.diagnosis.times,
+                lateness: entry.diagnosis.lateness,
+                confidence: entry.diagnosis.stack.as_ref().map(|stack| stack.confidence),
+                stack: entry
+                    .diagnosis
+                    .stack
+                    .as_ref()
+                    .map_or_else(|| Arc::new([]) as _, |stack| Arc::clone(&stack.frames)),
+                also: entry.diagnosis.also.clone(),
             })
             .collect();
         findings.sort_by(|a, b| b.total.cmp(&a.total).then_with(|| a.route.cmp(&b.route)));
@@ -162,13 +216,23 @@ impl FindingStore {
 }
 
 impl State {
+    /// Where a poll without a stack of its own belongs: to the finding of its
+    /// kind that was seen last.
+    fn latest(&self, series: Series, cause: Cause, phase: Phase) -> Key {
+        self.entries
+            .iter()
+            .filter(|(key, entry)| (key.0, key.1) == (series, cause) && entry.phase == phase)
+            .max_by_key(|(_, entry)| entry.last_seen_ticks)
+            .map_or((series, cause, None), |(key, _)| key.clone())
+    }
+
     fn make_room(&mut self, max: usize) {
         while self.entries.len() >= max {
             let oldest = self
                 .entries
                 .iter()
                 .min_by_key(|(_, entry)| entry.last_seen_ticks)
-                .map(|(key, _)| *key);
+                .map(|(key, _)| key.clone());
             let Some(oldest) = oldest else { return };
             self.entries.remove(&oldest);
             self.dropped += 1;
@@ -181,9 +245,9 @@ impl Entry {
         Self {
             phase,
             thread: Arc::clone(thread),
-            ended: 0,
+            ended: [0; 2],
             ended_ticks: 0,
-            running: 0,
+            running: [0; 2],
             running_ticks: 0,
             longest: 0,
             first_seen: wall,
@@ -191,6 +255,19 @@ impl Entry {
             last_seen_ticks: 0,
             last_logged: None,
             left_out: 0,
+            diagnosis: Diagnosis::default(),
+        }
+    }
+
+    /// Keeps what the newest poll has shown, and of what it has not shown the
+    /// last there was.
+    fn learn(&mut self, new: &Diagnosis) {
+        let old = std::mem::replace(&mut self.diagnosis, new.clone());
+        let kept = &mut self.diagnosis;
+        kept.stack = kept.stack.take().or(old.stack);
+        kept.call = kept.call.take().or(old.call);
+        if kept.also.is_empty() {
+            kept.also = old.also;
         }
     }
 
@@ -238,7 +315,15 @@ mod tests {
             let thread: Arc<str> = "worker".into();
             let sightings: Vec<_> = observations
                 .iter()
-                .map(|seen| (*seen, Arc::clone(&thread)))
+                .map(|seen| Sighting {
+                    observation: *seen,
+                    thread: Arc::clone(&thread),
+                    diagnosis: None,
+                    is_new: match seen {
+                        Observation::Running { first, .. } => *first,
+                        Observation::Ended { sighted, .. } => !sighted,
+                    },
+                })
                 .collect();
             let wall = self.clock.wall();
             self.store
@@ -263,6 +348,7 @@ mod tests {
             start: 0,
             series: series(route),
             phase: Phase::Poll,
+            mark: crate::slot::Mark::default(),
         };
         Observation::Running {
             poll,
@@ -277,7 +363,8 @@ mod tests {
             start: 0,
             ticks,
             series: series(route),
-            phase: Phase::Body,
+            phase: Phase::Poll,
+            cause: Cause::Unknown.into(),
         };
         Observation::Ended { poll, sighted }
     }
@@ -294,7 +381,7 @@ mod tests {
         assert_eq!((found[0].polls, found[0].running), (1, 0));
         assert_eq!(found[0].total, fixture.clock.duration(27));
         assert_eq!(&*found[0].route, "/a");
-        assert_eq!(found[0].phase, Phase::Body);
+        assert_eq!(found.len(), 1);
     }
 
     #[test]

@@ -2,11 +2,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Cause;
 use super::detect::{Observation, Sighted, observe};
+use super::inquiry::{Inquiry, Tools};
+use super::limit::CaptureLimit;
+use super::report::{Report, Reporter};
+use super::store::Sighting;
+use crate::capture::{Capturer, Thread};
 use crate::error::{Error, Kind};
 use crate::health::Shared;
 use crate::primitive::{AtomicBool, Ordering};
-use crate::slot::Slot;
+use crate::slot::{InProgress, Slot};
 
 const NAME: &str = "health-watchdog";
 
@@ -28,11 +34,22 @@ pub(crate) struct Watchdog {
 impl Watchdog {
     pub(crate) fn start(shared: Arc<Shared>) -> Result<Self, Error> {
         let stop = Arc::new(AtomicBool::new(false));
-        let run = Loop::new(Arc::clone(&shared), Arc::clone(&stop));
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        let (data, ended) = (Arc::clone(&shared), Arc::clone(&stop));
+        let reporter = Reporter::start(Arc::clone(&shared))?;
         std::thread::Builder::new()
             .name(NAME.into())
-            .spawn(move || run.run())
+            .spawn(move || {
+                // On this thread: what it opens is this thread's own.
+                let run = Loop::new(data, ended, reporter);
+                let _ = tell.send(());
+                drop(tell);
+                run.run();
+            })
             .map_err(|source| Kind::Thread { name: NAME, source })?;
+        // `build_info` says how threads are read: be sure of it first. An
+        // error means that the thread has panicked; it then watches nothing.
+        let _ = told.recv();
         Ok(Self { shared, stop })
     }
 }
@@ -54,20 +71,44 @@ struct Loop {
     /// When something was last seen to happen, in ticks.
     busy: u64,
     probed: u64,
+    capturer: Capturer,
+    limit: CaptureLimit,
+    /// How late it woke for this look.
+    lateness: Duration,
+    /// Dropped last: its thread then lets go of `shared`, not this one, whose
+    /// descriptors are not those that `shared` may own.
+    reporter: Reporter,
 }
 
 struct Watched {
     slot: Arc<Slot>,
-    thread: Arc<str>,
+    name: Arc<str>,
     activity: u64,
     last: Option<Sighted>,
+    thread: Thread,
+    inquiry: Option<Inquiry>,
+    /// The poll announced last, and as what.
+    announced: Option<(u64, Cause)>,
 }
 
 impl Loop {
-    fn new(shared: Arc<Shared>, stop: Arc<AtomicBool>) -> Self {
+    fn new(shared: Arc<Shared>, stop: Arc<AtomicBool>, reporter: Reporter) -> Self {
         let tick = (shared.options.threshold / 2).min(MAX_TICK);
-        let now = shared.instance.clock.ticks();
+        let options = &shared.options;
+        let capturer = Capturer::new(options.interrupt_running_threads);
+        let _ = shared.capture_mode.set(capturer.mode());
+        reporter.send(Report::Started {
+            capture: capturer.mode(),
+        });
+        let clock = &shared.instance.clock;
+        let now = clock.ticks();
+        let (per_second, interval) = (options.captures_per_second, options.capture_interval);
+        let limit = CaptureLimit::new(per_second, interval, clock);
         Self {
+            capturer,
+            limit,
+            lateness: Duration::ZERO,
+            reporter,
             shared,
             stop,
             tick,
@@ -81,6 +122,8 @@ impl Loop {
     fn run(mut self) {
         let instance = Arc::clone(&self.shared.instance);
         instance.alarm.watched_by(std::thread::current());
+        // Nothing in there panics but by a bug; then there are no names.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.capturer.load()));
         let rest = instance.clock.ticks_in(REST.max(self.tick * 2));
         while !self.stopped() {
             let now = self.look();
@@ -108,13 +151,14 @@ impl Loop {
     }
 
     /// Sleeps for a tick and records how late it woke.
-    fn nap(&self) {
+    fn nap(&mut self) {
         let clock = &self.shared.instance.clock;
         let due = clock.ticks() + clock.ticks_in(self.tick);
         std::thread::park_timeout(self.tick);
         let late = clock.ticks().saturating_sub(due);
         let bounds = &self.shared.instance.recorder.bounds().delay;
         self.shared.lateness.record_exclusive(bounds, late);
+        self.lateness = clock.duration(late);
     }
 
     /// Looks at every thread. Gives the time of the look, which is `busy` if
@@ -133,15 +177,17 @@ impl Loop {
         if let Some(slots) = self.shared.instance.slots.refresh(&mut self.generation) {
             self.adopt(slots);
         }
-        let instance = &self.shared.instance;
-        let mut sightings: Vec<(Observation, Arc<str>)> = Vec::new();
+        let shared = Arc::clone(&self.shared);
+        let instance = &shared.instance;
+        let mut sightings = Vec::new();
         let (mut lost, mut was_running) = (0, false);
         let mut ended = Vec::new();
-        for watched in &mut self.watched {
+        let mut watched = std::mem::take(&mut self.watched);
+        for watched in &mut watched {
             let activity = watched.slot.activity();
             if activity != watched.activity || activity & 1 == 1 {
                 self.busy = now;
-            } else if watched.last.is_none() {
+            } else if watched.last.is_none() && watched.inquiry.is_none() {
                 continue;
             }
             watched.activity = activity;
@@ -149,27 +195,75 @@ impl Loop {
             let reading = watched.slot.read();
             ended.clear();
             lost += watched.slot.take_ended(|poll| ended.push(poll));
+            if let Some(poll) = reading {
+                self.inquire(watched, &poll, now);
+            }
+            let mut seen = Vec::new();
             observe(
                 &mut watched.last,
                 reading,
                 &ended,
                 now,
                 instance.threshold,
-                |seen| {
-                    sightings.push((seen, Arc::clone(&watched.thread)));
-                },
+                |observation| seen.push(observation),
             );
+            sightings.extend(
+                seen.into_iter()
+                    .map(|observation| watched.sight(observation)),
+            );
+            if watched.last.is_none() && reading.is_none() {
+                watched.inquiry = None;
+            }
         }
+        // What takes long is opened while nobody is stuck, one a tick.
+        if !watched.iter().any(|watched| watched.last.is_some()) {
+            let capturer = &mut self.capturer;
+            let _ = watched
+                .iter_mut()
+                .any(|watched| capturer.prepare(&mut watched.thread));
+        }
+        self.watched = watched;
         if !sightings.is_empty() || was_running || lost > 0 {
             let wall = instance.clock.wall();
-            let (findings, routes) = (&self.shared.findings, &instance.routes);
+            let (findings, routes) = (&shared.findings, &instance.routes);
             for event in findings.update(&sightings, lost, now, wall, &instance.clock, routes) {
-                if !event.log() {
+                if !self.reporter.send(Report::Event(event)) {
                     findings.count_dropped(1);
                 }
             }
         }
         self.probe(now);
+    }
+
+    /// Finds out more about a poll that is no longer short.
+    fn inquire(&mut self, watched: &mut Watched, poll: &InProgress, now: u64) {
+        let shared = &self.shared;
+        let clock = &shared.instance.clock;
+        let elapsed = now.saturating_sub(poll.start);
+        // Most polls seen are young and will be over at the next tick.
+        if elapsed < clock.ticks_in(self.tick / 2) {
+            return;
+        }
+        let count = |result| shared.count_capture(result);
+        let mut tools = Tools {
+            capturer: &mut self.capturer,
+            limit: &mut self.limit,
+            clock,
+            threshold: shared.instance.threshold,
+            lateness: self.lateness,
+            gave_core_away: false,
+            count: &count,
+        };
+        let slot = &*watched.slot;
+        let inquiry = match &mut watched.inquiry {
+            Some(inquiry) if inquiry.sequence == poll.sequence => inquiry,
+            other => other.insert(Inquiry::open(poll, &watched.thread, &tools)),
+        };
+        inquiry.look(poll, elapsed, slot, &mut watched.thread, &mut tools);
+        let interrupted = self.capturer.interrupted_calls();
+        shared
+            .interrupted_calls
+            .store(interrupted, Ordering::Relaxed);
     }
 
     /// Takes over a new list of threads. What a thread left in its slot before
@@ -186,16 +280,24 @@ impl Loop {
                 match known {
                     Some(at) => old.swap_remove(at),
                     None => Watched {
-                        thread: slot.thread().into(),
+                        name: slot.thread().into(),
                         activity: 0,
                         last: None,
+                        thread: self.capturer.adopt(slot.thread_id()),
+                        inquiry: None,
+                        announced: None,
                         slot,
                     },
                 }
             })
             .collect();
-        old.retain(|watched| watched.slot.activity() != watched.activity || watched.last.is_some());
-        self.watched.append(&mut old);
+        for watched in old {
+            if watched.slot.activity() != watched.activity || watched.last.is_some() {
+                self.watched.push(watched);
+            } else {
+                self.capturer.release(watched.thread);
+            }
+        }
     }
 
     fn probe(&mut self, now: u64) {
@@ -203,7 +305,46 @@ impl Loop {
         let clock = &self.shared.instance.clock;
         if now.saturating_sub(self.probed) >= clock.ticks_in(interval) {
             self.probed = now;
-            self.shared.runtimes.probe(clock);
+            // If it has no place, its turn comes again.
+            self.reporter.send(Report::Probe);
+        }
+    }
+}
+
+impl Watched {
+    /// Adds to an observation what was found out about its poll.
+    fn sight(&mut self, observation: Observation) -> Sighting {
+        let (sequence, running) = match &observation {
+            Observation::Running { poll, .. } => (poll.sequence, true),
+            Observation::Ended { poll, .. } => (poll.sequence, false),
+        };
+        let diagnosis = self
+            .inquiry
+            .as_ref()
+            .filter(|inquiry| inquiry.sequence == sequence)
+            .and_then(Inquiry::diagnosis);
+        let cause = match &observation {
+            Observation::Running { .. } => diagnosis.as_ref().map_or(Cause::Unknown, |d| d.cause()),
+            Observation::Ended { poll, .. } => Cause::from_id(poll.cause),
+        };
+        let before = self
+            .announced
+            .filter(|(announced, _)| *announced == sequence)
+            .map(|(_, cause)| cause);
+        let is_new = match before {
+            // What is not known yet may be at the next look.
+            None => cause != Cause::Unknown || !running,
+            // Nobody was to blame, and now somebody is.
+            Some(before) => !before.blames_handler() && cause.blames_handler(),
+        };
+        if is_new {
+            self.announced = Some((sequence, cause));
+        }
+        Sighting {
+            observation,
+            thread: Arc::clone(&self.name),
+            diagnosis,
+            is_new,
         }
     }
 }

@@ -1,0 +1,320 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gimli::UnwindContext;
+
+use super::modules::{Module, Modules};
+use super::proc::ThreadFiles;
+use super::symbolize::{ModuleRef, Symbolizer, place};
+use super::unwind::{Registers, StackCopy, Unwinder, Walk};
+use super::{Blocked, Call, CallKind, Clocks, Confidence, Result, Stack, State, call};
+use crate::slot::Mark;
+use crate::sys::perf::{Event, Sample};
+use crate::sys::{memory, signal, thread};
+
+/// The most of a stack that is copied. A stack pointer further from the marker
+/// is on another stack (a coroutine's, a signal's, a grown one).
+const MAX_STACK: u64 = 1 << 20;
+
+/// A little more than the marker's stack pointer, for words saved beside it.
+const ABOVE_MARK: u64 = 64;
+
+/// How long a running thread may take to be sampled. The sample is due after
+/// 0.1 ms of CPU time.
+const PATIENCE: Duration = Duration::from_millis(3);
+
+/// How often a copy is tried while the thread moves.
+const TRIES: usize = 3;
+
+/// Descriptors a thread takes: two files and an event.
+const PER_THREAD: u64 = 3;
+
+/// Looks at other threads. Belongs to the watchdog's thread, whose descriptor
+/// table it uses.
+pub(crate) struct Capturer {
+    modules: Modules,
+    context: UnwindContext<usize>,
+    symbolizer: Symbolizer,
+    descriptors: call::Descriptors,
+    has_state: bool,
+    has_perf: bool,
+    interrupt: bool,
+    interrupted_calls: u64,
+    /// Threads whose files can be held open.
+    places: u64,
+}
+
+/// One thread that is looked at.
+#[derive(Debug)]
+pub(crate) struct Thread {
+    files: ThreadFiles,
+    event: Option<Event>,
+    /// Whether an event was asked for.
+    prepared: bool,
+    holds_place: bool,
+}
+
+impl Capturer {
+    /// Finds out what can be read here. `interrupt`: running threads may be
+    /// sent a signal where there is no better way.
+    ///
+    /// Takes the calling thread's descriptors away: call it first.
+    pub(crate) fn new(interrupt: bool) -> Self {
+        // Where that fails (before Linux 5.9) the files count against the
+        // service's limit, as everybody's do.
+        let _ = thread::unshare_descriptors();
+        let own = ThreadFiles::open(thread::id(), true);
+        Self {
+            modules: Modules::default(),
+            context: UnwindContext::new(),
+            symbolizer: Symbolizer::new(),
+            descriptors: call::Descriptors::default(),
+            // One's own state is always "running".
+            has_state: own.state().is_some() && own.slices().is_some(),
+            has_perf: Event::open(thread::id()).is_ok(),
+            interrupt,
+            interrupted_calls: 0,
+            places: thread::descriptor_limit().saturating_sub(64) / PER_THREAD,
+        }
+    }
+
+    /// How threads are read: the label `capture` of `build_info`.
+    pub(crate) fn mode(&self) -> &'static str {
+        let stacks = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
+        match (self.has_state, stacks, self.has_perf, self.interrupt) {
+            (false, ..) => "none",
+            (_, false, ..) => "state",
+            (_, _, true, _) => "blocked+running",
+            (_, _, _, true) => "blocked+interrupted",
+            _ => "blocked",
+        }
+    }
+
+    pub(crate) fn adopt(&mut self, thread: i32) -> Thread {
+        let keep = self.places > 0;
+        self.places -= u64::from(keep);
+        Thread {
+            files: ThreadFiles::open(thread, keep),
+            event: None,
+            prepared: !self.has_perf || !keep,
+            holds_place: keep,
+        }
+    }
+
+    pub(crate) fn release(&mut self, thread: Thread) {
+        self.places += u64::from(thread.holds_place);
+    }
+
+    /// Loads the executable's symbols, so that no look has to wait for them.
+    pub(crate) fn load(&mut self) {
+        if self.has_state {
+            self.refresh();
+            if let Some(executable) = self.modules.executable() {
+                self.symbolizer.load(&reference(&executable));
+            }
+        }
+    }
+
+    /// Opens a thread's event, which takes up to 11 ms. False if there was
+    /// nothing to do.
+    pub(crate) fn prepare(&mut self, thread: &mut Thread) -> bool {
+        if std::mem::replace(&mut thread.prepared, true) {
+            return false;
+        }
+        thread.event = Event::open(thread.files.thread()).ok();
+        true
+    }
+
+    pub(crate) fn state(&self, thread: &Thread) -> Option<State> {
+        self.has_state.then(|| thread.files.state())?
+    }
+
+    pub(crate) fn clocks(&self, thread: &Thread) -> Option<Clocks> {
+        self.has_state.then(|| thread.files.clocks())?
+    }
+
+    /// What kind of call it is, as far as one glance tells.
+    pub(crate) fn kind(&self, thread: &Thread, blocked: &Blocked) -> Option<CallKind> {
+        let memory = |address, into: &mut [u8]| memory::read_exact(address, into);
+        call::kind(blocked, thread.files.thread(), &memory)
+    }
+
+    /// The call in words.
+    pub(crate) fn describe(&mut self, thread: &Thread, blocked: &Blocked) -> Option<Call> {
+        let memory = |address, into: &mut [u8]| memory::read_exact(address, into);
+        let thread = thread.files.thread();
+        Some(call::describe(
+            blocked,
+            thread,
+            &memory,
+            &mut self.descriptors,
+        ))
+    }
+
+    /// The stack of a thread that was seen in `state` within the poll of
+    /// `mark`. A bug in here that panics is an answer like any other.
+    pub(crate) fn stack(
+        &mut self,
+        thread: &mut Thread,
+        state: State,
+        mark: Mark,
+    ) -> std::result::Result<Arc<Stack>, Result> {
+        if mark.stack == 0 {
+            return Err(Result::Unreadable);
+        }
+        catch_unwind(AssertUnwindSafe(|| {
+            let (registers, stack) = match state {
+                State::Blocked(blocked) => {
+                    let stack = copy_blocked(&thread.files, blocked, mark)?;
+                    (Registers::blocked(blocked.stack, blocked.code), stack)
+                }
+                State::Running => self.sample(thread, mark)?,
+            };
+            Ok(Arc::new(self.read(registers, &stack, mark)))
+        }))
+        .unwrap_or(Err(Result::Panicked))
+    }
+
+    /// System calls that failed because of [`sample`](Self::sample)'s signals.
+    pub(crate) fn interrupted_calls(&self) -> u64 {
+        self.interrupted_calls
+    }
+
+    fn sample(
+        &mut self,
+        thread: &mut Thread,
+        mark: Mark,
+    ) -> std::result::Result<(Registers, StackCopy), Result> {
+        self.prepare(thread);
+        let sample = match &thread.event {
+            Some(event) => event.sample(PATIENCE).ok().flatten(),
+            None if self.interrupt => {
+                let sample =
+                    signal::sample(thread.files.thread(), mark.stack + ABOVE_MARK, PATIENCE);
+                self.interrupted_calls += u64::from(sample.as_ref().is_some_and(was_in_call));
+                sample
+            }
+            None => None,
+        };
+        let sample = sample.ok_or(Result::Unreadable)?;
+        let registers = Registers::sampled(&sample.registers).ok_or(Result::Unreadable)?;
+        length(registers.stack(), mark)?;
+        let start = registers.stack();
+        let bytes = sample.stack;
+        Ok((registers, StackCopy { start, bytes }))
+    }
+
+    fn read(&mut self, registers: Registers, stack: &StackCopy, mark: Mark) -> Stack {
+        // An unknown address: something was loaded since.
+        let known = self.modules.known(registers.code()).is_some();
+        let mut walk = if known {
+            self.walk(registers, stack, mark)
+        } else {
+            self.refresh();
+            self.walk(registers, stack, mark)
+        };
+        if walk.confidence != Confidence::Exact && known && self.refresh() {
+            walk = self.walk(registers, stack, mark);
+        }
+        let mut frames = Vec::new();
+        for (module, code) in &walk.frames {
+            frames.extend_from_slice(&self.symbolizer.expand(&reference(module), *code));
+        }
+        let place = match walk.confidence {
+            Confidence::Exact => {
+                let mut modules = walk.frames.iter().map(|(module, _)| module);
+                let own = modules.find(|module| module.is_executable);
+                let name = own.and_then(|module| module.path.rsplit('/').next());
+                place(
+                    &frames,
+                    name.unwrap_or_default(),
+                    own.and_then(|module| module.build_id.clone()),
+                )
+            }
+            // Never a guess.
+            Confidence::Approximate | Confidence::Incomplete => None,
+        };
+        let frames = frames.into_iter().map(|expanded| expanded.frame);
+        Stack {
+            frames: frames.collect(),
+            place,
+            confidence: walk.confidence,
+        }
+    }
+
+    fn walk(&mut self, registers: Registers, stack: &StackCopy, mark: Mark) -> Walk {
+        let mut unwinder = Unwinder {
+            modules: &mut self.modules,
+            context: &mut self.context,
+        };
+        unwinder.walk(registers, stack, mark)
+    }
+
+    /// Takes in what was loaded and unloaded. False if that was nothing.
+    fn refresh(&mut self) -> bool {
+        let before = self.modules.generation();
+        for gone in self.modules.refresh() {
+            self.symbolizer.forget(&reference(&gone));
+        }
+        self.modules.generation() != before
+    }
+}
+
+fn reference(module: &Module) -> ModuleRef {
+    ModuleRef {
+        path: Arc::clone(&module.path),
+        is_executable: module.is_executable,
+        bias: module.bias,
+    }
+}
+
+/// How much of the stack there is to copy.
+fn length(stack: u64, mark: Mark) -> std::result::Result<usize, Result> {
+    let length = mark
+        .stack
+        .checked_sub(stack)
+        .filter(|length| *length <= MAX_STACK);
+    let length = length.and_then(|length| usize::try_from(length + ABOVE_MARK).ok());
+    length.ok_or(Result::Unreadable)
+}
+
+/// Copies the stack of a thread that stands still.
+///
+/// The thread is in the same call with the same stack pointer before and
+/// after, and was not given a processor in between: so it has executed nothing
+/// while its stack was copied.
+fn copy_blocked(
+    files: &ThreadFiles,
+    blocked: Blocked,
+    mark: Mark,
+) -> std::result::Result<StackCopy, Result> {
+    let length = length(blocked.stack, mark)?;
+    let mut bytes = vec![0; length];
+    for _ in 0..TRIES {
+        let before = files.slices();
+        if before.is_none() || files.state() != Some(State::Blocked(blocked)) {
+            return Err(Result::Moved);
+        }
+        let copied = memory::read(blocked.stack, &mut bytes);
+        if files.state() == Some(State::Blocked(blocked)) && files.slices() == before {
+            bytes.truncate(copied);
+            let start = blocked.stack;
+            return Ok(StackCopy { start, bytes });
+        }
+    }
+    Err(Result::Moved)
+}
+
+/// Whether a signal has made a system call fail: the thread stands behind a
+/// `syscall` instruction with −EINTR in RAX.
+fn was_in_call(sample: &Sample) -> bool {
+    let register = |number| sample.registers.iter().find(|(found, _)| *found == number);
+    let (Some((_, result)), Some((_, code))) = (register(0), register(16)) else {
+        return false;
+    };
+    let mut before = [0; 2];
+    *result == (-i64::from(libc::EINTR)) as u64
+        && memory::read_exact(code.wrapping_sub(2), &mut before)
+        && before == [0x0f, 0x05]
+}

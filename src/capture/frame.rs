@@ -1,0 +1,182 @@
+use std::fmt;
+use std::sync::Arc;
+
+/// How sure a stack is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Confidence {
+    /// Every frame follows from unwind tables and ends where the thread itself
+    /// has said that its poll begins.
+    Exact,
+    /// It ends there, but a part of it was found by looking for something like
+    /// a return address. No place is named from it.
+    Approximate,
+    /// It does not end there. No place is named from it.
+    Incomplete,
+}
+
+impl Confidence {
+    /// The word used in log events and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Approximate => "approximate",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+impl fmt::Display for Confidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One function of a stack.
+///
+/// Its `Display`: `app::users::get_user (src/users.rs:42)`; without symbols
+/// `app+0x1234`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Frame {
+    /// Readable name; `None` where there is no symbol.
+    pub function: Option<Arc<str>>,
+    /// Source file, as the compiler was given it. `None` without line tables.
+    pub file: Option<Arc<str>>,
+    /// Line in it, from 1.
+    pub line: Option<u32>,
+    /// Inlined into the frame that follows.
+    pub inlined: bool,
+    /// The service's own code, not that of a dependency or of the standard
+    /// library.
+    pub is_user: bool,
+    /// File name of the executable or library.
+    pub module: Arc<str>,
+    /// Link-time address of the instruction in it, as `addr2line` takes it.
+    pub offset: u64,
+}
+
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.function {
+            Some(function) => f.write_str(function)?,
+            None => write!(f, "{}+{:#x}", self.module, self.offset)?,
+        }
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => write!(f, " ({}:{line})", short(file)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A line of the service's own code, or what comes nearest to it in this build.
+///
+/// Its `Display`: `src/users.rs:42 in app::users::get_user`; without line
+/// tables `app::users::get_user`; without symbols
+/// `app+0x1234 (build id 1f2e…)`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct Place {
+    /// Readable name of the function; `None` in a stripped binary.
+    pub function: Option<Arc<str>>,
+    /// Source file, as the compiler was given it. `None` without line tables.
+    pub file: Option<Arc<str>>,
+    /// Line in it, from 1.
+    pub line: Option<u32>,
+    /// Where there is no symbol: file name of the executable or library, the
+    /// link-time address in it, and its build id.
+    pub address: Option<(Arc<str>, u64, Option<Arc<str>>)>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (Some(file), Some(line)) = (&self.file, self.line) {
+            write!(f, "{}:{line}", short(file))?;
+            if self.function.is_some() {
+                f.write_str(" in ")?;
+            }
+        }
+        if let Some(function) = &self.function {
+            return f.write_str(function);
+        }
+        if let (None, Some((module, offset, build_id))) = (&self.file, &self.address) {
+            write!(f, "{module}+{offset:#x}")?;
+            if let Some(build_id) = build_id {
+                write!(f, " (build id {build_id})")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A path without the directory the build ran in: from the crate's `src`,
+/// `tests`, `examples` or `benches` on.
+fn short(file: &str) -> &str {
+    if !file.starts_with('/') {
+        return file;
+    }
+    ["/src/", "/tests/", "/examples/", "/benches/"]
+        .iter()
+        .filter_map(|root| file.rfind(root))
+        .max()
+        .map_or(file, |at| &file[at + 1..])
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Frame {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut out = serializer.serialize_struct("Frame", 7)?;
+        out.serialize_field("function", &self.function.as_deref())?;
+        out.serialize_field("file", &self.file.as_deref())?;
+        out.serialize_field("line", &self.line)?;
+        out.serialize_field("inlined", &self.inlined)?;
+        out.serialize_field("is_user", &self.is_user)?;
+        out.serialize_field("module", &*self.module)?;
+        out.serialize_field("offset", &format_args!("{:#x}", self.offset))?;
+        out.end()
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Place {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut out = serializer.serialize_struct("Place", 6)?;
+        out.serialize_field("function", &self.function.as_deref())?;
+        out.serialize_field("file", &self.file.as_deref())?;
+        out.serialize_field("line", &self.line)?;
+        let address = self.address.as_ref();
+        out.serialize_field("module", &address.map(|(module, ..)| &**module))?;
+        let offset = address.map(|(_, offset, _)| format!("{offset:#x}"));
+        out.serialize_field("offset", &offset)?;
+        let build_id = address.and_then(|(_, _, build_id)| build_id.as_deref());
+        out.serialize_field("build_id", &build_id)?;
+        out.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_shown_by_the_best_there_is() {
+        let mut place = Place {
+            function: Some("app::users::get_user".into()),
+            file: Some("/home/me/app/src/users.rs".into()),
+            line: Some(42),
+            address: None,
+        };
+        assert_eq!(place.to_string(), "src/users.rs:42 in app::users::get_user");
+        place.line = None;
+        assert_eq!(place.to_string(), "app::users::get_user");
+        let stripped = Place {
+            function: None,
+            file: None,
+            line: None,
+            address: Some(("app".into(), 0x1234, Some("1f2e".into()))),
+        };
+        assert_eq!(stripped.to_string(), "app+0x1234 (build id 1f2e)");
+    }
+}

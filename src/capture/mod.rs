@@ -1,0 +1,53 @@
+//! The stack and state of another thread, from outside: without a signal and
+//! without its help. Only the watchdog's thread comes here.
+//!
+//! | file | what |
+//! |---|---|
+//! | `evidence` | what a look finds, as plain data |
+//! | `frame` | [`Frame`], [`Place`], [`Confidence`], as users see them |
+//! | `engine` | one look: which means, in which order, verified |
+//! | `proc` | a thread's state and clocks in `/proc` |
+//! | `call`, `descriptor` | a system call in words |
+//! | `modules` | executable and libraries, with copies of their unwind tables |
+//! | `unwind`, `prologue` | the walk up a copied stack |
+//! | `symbolize`, `names` | addresses to functions and lines; which is the user's own |
+//! | `none` | what stands for all this on other platforms |
+
+#[cfg(all(feature = "capture", target_os = "linux"))]
+mod call;
+#[cfg(all(feature = "capture", target_os = "linux"))]
+mod descriptor;
+#[cfg(all(feature = "capture", target_os = "linux"))]
+mod engine;
+mod evidence;
+mod frame;
+#[cfg(all(feature = "capture", target_os = "linux"))]
+mod modules;
+#[cfg(all(feature = "capture", target_os = "linux"))]
+mod names;
+#[cfg(not(all(feature = "capture", target_os = "linux")))]
+mod none;
+#[cfg(all(feature = "capture", target_os = "linux"))]
+mod proc;
+#[cfg(all(feature = "capture", target_os = "linux"))]
+mod prologue;
+#[cfg(all(feature = "capture", target_os = "linux"))]
+mod symbolize;
+#[cfg(all(feature = "capture", target_os = "linux"))]
+mod unwind;
+
+#[cfg(all(feature = "capture", target_os = "linux"))]
+pub(crate) use engine::{Capturer, Thread};
+pub(crate) use evidence::{Blocked, Call, CallKind, Clocks, Result, Stack, State};
+pub use frame::{Confidence, Frame, Place};
+#[cfg(not(all(feature = "capture", target_os = "linux")))]
+pub(crate) use none::{Capturer, Thread};
+
+/// Whether the signal for running threads can be had; see
+/// [`Builder::interrupt_running_threads`](crate::Builder::interrupt_running_threads).
+pub(crate) fn can_interrupt() -> std::io::Result<()> {
+    #[cfg(all(feature = "capture", target_os = "linux"))]
+    return crate::sys::signal::install();
+    #[cfg(not(all(feature = "capture", target_os = "linux")))]
+    Err(std::io::ErrorKind::Unsupported.into())
+}

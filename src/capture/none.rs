@@ -1,0 +1,62 @@
+use std::sync::Arc;
+
+use super::{Blocked, Call, CallKind, Clocks, Result, Stack, State};
+use crate::slot::Mark;
+
+/// Nothing can be read here: durations and counts go on, causes are unknown.
+#[derive(Debug)]
+pub(crate) struct Capturer;
+
+#[derive(Debug)]
+pub(crate) struct Thread;
+
+impl Capturer {
+    pub(crate) fn new(_interrupt: bool) -> Self {
+        Self
+    }
+
+    pub(crate) fn mode(&self) -> &'static str {
+        "none"
+    }
+
+    pub(crate) fn adopt(&mut self, _thread: i32) -> Thread {
+        Thread
+    }
+
+    pub(crate) fn release(&mut self, _thread: Thread) {}
+
+    pub(crate) fn load(&mut self) {}
+
+    pub(crate) fn prepare(&mut self, _thread: &mut Thread) -> bool {
+        false
+    }
+
+    pub(crate) fn state(&self, _thread: &Thread) -> Option<State> {
+        None
+    }
+
+    pub(crate) fn clocks(&self, _thread: &Thread) -> Option<Clocks> {
+        None
+    }
+
+    pub(crate) fn kind(&self, _thread: &Thread, _blocked: &Blocked) -> Option<CallKind> {
+        None
+    }
+
+    pub(crate) fn describe(&mut self, _thread: &Thread, _blocked: &Blocked) -> Option<Call> {
+        None
+    }
+
+    pub(crate) fn stack(
+        &mut self,
+        _thread: &mut Thread,
+        _state: State,
+        _mark: Mark,
+    ) -> std::result::Result<Arc<Stack>, Result> {
+        Err(Result::Unreadable)
+    }
+
+    pub(crate) fn interrupted_calls(&self) -> u64 {
+        0
+    }
+}

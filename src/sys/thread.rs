@@ -1,0 +1,56 @@
+use std::io;
+
+/// The kernel's number of the calling thread.
+pub(crate) fn id() -> i32 {
+    // SAFETY: takes nothing, cannot fail.
+    unsafe { libc::gettid() }
+}
+
+/// CPU time of another thread of this process, in nanoseconds; exact also
+/// while it runs. `None` if there is no such thread (any more).
+pub(crate) fn cpu_nanos(thread: i32) -> Option<u64> {
+    // The kernel's encoding of "scheduler clock of this thread" (see
+    // clock_getcpuclockid(3) and CPUCLOCK_* in the kernel's posix-timers.h).
+    let clock = (!thread << 3) | 6;
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` is valid for a write; any clock id is allowed, unknown
+    // ones are an error.
+    let result = unsafe { libc::clock_gettime(clock, &raw mut time) };
+    if result != 0 {
+        return None;
+    }
+    let seconds = u64::try_from(time.tv_sec).ok()?;
+    let nanos = u64::try_from(time.tv_nsec).ok()?;
+    seconds.checked_mul(1_000_000_000)?.checked_add(nanos)
+}
+
+/// Gives the calling thread a descriptor table of its own, empty but for the
+/// first three, so that it can open files while the service has none left.
+pub(crate) fn unshare_descriptors() -> io::Result<()> {
+    const UNSHARE: libc::c_uint = 2;
+    // SAFETY: the calling thread is the watchdog at its start, which holds no
+    // descriptor; those of all other threads stay as they are, since the table
+    // is copied before it is emptied.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, UNSHARE) };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// How many descriptors a table may hold.
+pub(crate) fn descriptor_limit() -> u64 {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: `limit` is valid for a write.
+    match unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } {
+        0 => limit.rlim_cur,
+        _ => 0,
+    }
+}

@@ -1,0 +1,113 @@
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::capture::CallKind;
+use crate::clock::Clock;
+use crate::recorder::Series;
+use crate::slot::Phase;
+
+/// How many stacks are taken: so many a second over all, and one for the same
+/// kind of wait in the same route in so long.
+#[derive(Debug)]
+pub(super) struct CaptureLimit {
+    /// Ticks between two, on the average.
+    spacing: u64,
+    /// Ticks of credit that can be saved up: a second's worth.
+    most: u64,
+    credit: u64,
+    credited: u64,
+    interval: u64,
+    last: HashMap<Key, u64>,
+}
+
+/// What one finding is, as far as it is known before its stack is.
+pub(super) type Key = (Series, Phase, Option<CallKind>);
+
+/// When there are more the old ones go.
+const MAX_KEYS: usize = 1024;
+
+impl CaptureLimit {
+    pub(super) fn new(per_second: u32, interval: Duration, clock: &Clock) -> Self {
+        let second = clock.ticks_in(Duration::from_secs(1));
+        Self {
+            spacing: second / u64::from(per_second.max(1)),
+            most: if per_second == 0 { 0 } else { second },
+            credit: second,
+            credited: clock.ticks(),
+            interval: clock.ticks_in(interval),
+            last: HashMap::new(),
+        }
+    }
+
+    /// Whether a stack may be taken now; if so it is counted.
+    pub(super) fn allows(&mut self, key: Key, now: u64) -> bool {
+        let earned = now.saturating_sub(self.credited);
+        self.credited = now;
+        self.credit = self.credit.saturating_add(earned).min(self.most);
+        let due = self
+            .last
+            .get(&key)
+            .is_none_or(|last| now.saturating_sub(*last) >= self.interval);
+        if !due || self.most == 0 || self.credit < self.spacing {
+            return false;
+        }
+        self.credit -= self.spacing;
+        if self.last.len() >= MAX_KEYS {
+            let interval = self.interval;
+            self.last
+                .retain(|_, last| now.saturating_sub(*last) < interval);
+            if self.last.len() >= MAX_KEYS {
+                self.last.clear();
+            }
+        }
+        self.last.insert(key, now);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recorder::{MethodId, RouteId};
+
+    fn key(route: u32) -> Key {
+        let series = Series {
+            route: RouteId(route),
+            method: MethodId(0),
+        };
+        (series, Phase::Poll, Some(CallKind::Sleep))
+    }
+
+    fn limit(per_second: u32, interval: u64) -> (CaptureLimit, u64) {
+        let clock = Clock::new();
+        let mut limit = CaptureLimit::new(per_second, Duration::from_secs(interval), &clock);
+        limit.credited = 0;
+        (limit, clock.ticks_in(Duration::from_secs(1)))
+    }
+
+    #[test]
+    fn captures_are_bounded_over_all() {
+        let (mut limit, second) = limit(10, 0);
+        let taken = (0..100).filter(|i| limit.allows(key(*i), 0)).count();
+        assert_eq!(taken, 10);
+        let later = (0..100)
+            .filter(|i| limit.allows(key(*i), second / 2))
+            .count();
+        assert_eq!(later, 5);
+    }
+
+    #[test]
+    fn captures_are_bounded_for_each_finding() {
+        let (mut limit, second) = limit(1_000, 10);
+        assert!(limit.allows(key(0), second));
+        assert!(!limit.allows(key(0), 2 * second));
+        assert!(limit.allows(key(1), 2 * second));
+        assert!(limit.allows(key(0), 12 * second));
+    }
+
+    #[test]
+    fn none_is_an_option() {
+        let (mut limit, second) = limit(0, 0);
+        assert!(!limit.allows(key(0), 100 * second));
+    }
+}

@@ -14,7 +14,7 @@ use tower_runtime_health::RuntimeHealth;
 fn the_exporter_answers_within_50_ms_while_every_worker_is_stuck() {
     let router = Router::new().route(
         "/stuck",
-        get(|| async { std::thread::sleep(Duration::from_secs(3)) }),
+        get(|| async { std::thread::sleep(Duration::from_secs(6)) }),
     );
     let server = Server::layered(RuntimeHealth::builder(), |listener, layer| {
         serve_axum(listener, router.layer(layer))
@@ -54,6 +54,11 @@ fn the_exporter_answers_within_50_ms_while_every_worker_is_stuck() {
         "answered in {answered:?}"
     );
 
+    // The watchdog has read the service's symbols by then.
+    wait_for(DEADLINE, || {
+        let findings = server.health().findings();
+        findings.first().is_some_and(|seen| seen.running == 2)
+    });
     let findings = support::get(server.health().metrics_addr().unwrap(), "/findings");
     let json: serde_json::Value = serde_json::from_str(&findings.body).unwrap();
     assert_eq!(json["version"], 1);

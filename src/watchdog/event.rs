@@ -10,17 +10,17 @@ use crate::builder::Options;
 use crate::capture::Frame;
 use crate::slot::Phase;
 
-/// Says once how threads are read.
-pub(super) fn log_start(options: &Options, capture: &'static str) {
-    // A subscriber that panics is not our end.
-    let _ = catch_unwind(AssertUnwindSafe(|| {
+/// Says once how threads are read. False if the subscriber panicked.
+pub(super) fn log_start(options: &Options, capture: &'static str) -> bool {
+    catch_unwind(AssertUnwindSafe(|| {
         tracing::info!(
             target: "tower_runtime_health",
             capture,
             threshold_ms = u64::try_from(options.threshold.as_millis()).unwrap_or(u64::MAX),
             "watching for handlers that block the executor"
         );
-    }));
+    }))
+    .is_ok()
 }
 
 /// What one log event says.

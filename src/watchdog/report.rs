@@ -49,14 +49,16 @@ impl Reporter {
 
 fn run(shared: &Shared, reports: &Receiver<Report>) {
     for report in reports {
-        match report {
+        let done = match report {
             Report::Started { capture } => super::event::log_start(&shared.options, capture),
-            Report::Event(event) => {
-                if !event.log() {
-                    shared.findings.count_dropped(1);
-                }
+            Report::Event(event) => event.log(),
+            Report::Probe => {
+                shared.runtimes.probe(&shared.instance.clock);
+                true
             }
-            Report::Probe => shared.runtimes.probe(&shared.instance.clock),
+        };
+        if !done {
+            shared.findings.count_dropped(1);
         }
     }
 }

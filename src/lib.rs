@@ -28,7 +28,7 @@ pub use capture::{Confidence, Frame, Place};
 pub use error::Error;
 #[cfg(feature = "prometheus")]
 pub use export::{Collector, names};
-pub use health::RuntimeHealth;
+pub use health::{ForbidBlocking, RuntimeHealth};
 pub use middleware::{HealthLayer, HealthService, ResponseBody, ResponseFuture};
 pub use route::{AutoRoute, RequestHead, RouteFn, RouteLabel};
 pub use slot::Phase;

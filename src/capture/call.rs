@@ -1,414 +1,263 @@
 use std::sync::Arc;
 
-use super::descriptor::{Descriptor, Sockets, child_with_pipe};
-use super::{Blocked, Call, CallKind};
+use super::call_memory::{self, First, Memory};
+use super::call_table::{Known, Operand, known};
+use super::descriptor::{self, Descriptor, End};
+use super::socket::Sockets;
+use super::{Call, CallKind, child};
 
-/// What is remembered about the service's descriptors.
-#[derive(Debug, Default)]
-pub(super) struct Descriptors {
-    sockets: Sockets,
+/// The kind, as far as it can be told without reading anything: for the ticks
+/// between full looks. `None` where a descriptor or memory decides; else what
+/// [`describe`] would say.
+pub(crate) fn kind_without_descriptor(number: i64, args: [u64; 6]) -> Option<CallKind> {
+    known(number).map_or(Some(CallKind::Other), |known| settled(&known, &args))
 }
 
-/// Reads memory of this process, all or nothing.
-pub(super) trait ReadMemory: Fn(u64, &mut [u8]) -> bool {}
-impl<F: Fn(u64, &mut [u8]) -> bool> ReadMemory for F {}
-
-/// Where a call's descriptor or path is to be found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Operand {
-    Nothing,
-    /// The descriptor itself, as this argument.
-    Descriptor(usize),
-    /// An array of `struct pollfd` and its length.
-    PollList,
-    /// Three sets of bits, and one more than the highest bit.
-    SelectSets,
-    /// A path, as this argument.
-    Path(usize),
-    /// A process's number, as this argument.
-    Process(usize),
-}
-
-/// Kind (where it does not depend on a descriptor), name and operand.
-type Known = (Option<CallKind>, &'static str, Operand);
-
-const PAGE_FAULT: i64 = -1;
-
-fn known(number: i64) -> Option<Known> {
-    use CallKind::{ChildProcess, File, Lock, Memory, Network, Sleep};
-    use Operand::{Descriptor as D, Nothing, Path, PollList, Process, SelectSets};
-    #[cfg(target_arch = "x86_64")]
-    let old = match number {
-        libc::SYS_poll => Some((None, "poll", PollList)),
-        libc::SYS_select => Some((None, "select", SelectSets)),
-        libc::SYS_epoll_wait => Some((None, "epoll_wait", D(0))),
-        libc::SYS_open => Some((Some(File), "open", Path(0))),
-        libc::SYS_stat => Some((Some(File), "stat", Path(0))),
-        libc::SYS_lstat => Some((Some(File), "lstat", Path(0))),
-        libc::SYS_access => Some((Some(File), "access", Path(0))),
-        libc::SYS_mkdir => Some((Some(File), "mkdir", Path(0))),
-        libc::SYS_rmdir => Some((Some(File), "rmdir", Path(0))),
-        libc::SYS_unlink => Some((Some(File), "unlink", Path(0))),
-        libc::SYS_rename => Some((Some(File), "rename", Path(0))),
-        libc::SYS_readlink => Some((Some(File), "readlink", Path(0))),
-        libc::SYS_creat => Some((Some(File), "creat", Path(0))),
-        libc::SYS_getdents => Some((Some(File), "getdents", D(0))),
-        libc::SYS_fork => Some((Some(ChildProcess), "fork", Nothing)),
-        libc::SYS_vfork => Some((Some(ChildProcess), "vfork", Nothing)),
-        libc::SYS_pause => Some((None, "pause", Nothing)),
-        _ => None,
-    };
-    #[cfg(not(target_arch = "x86_64"))]
-    let old = None;
-    if old.is_some() {
-        return old;
-    }
-    Some(match number {
-        PAGE_FAULT => (Some(Memory), "page fault", Nothing),
-        libc::SYS_nanosleep => (Some(Sleep), "nanosleep", Nothing),
-        libc::SYS_clock_nanosleep => (Some(Sleep), "clock_nanosleep", Nothing),
-        libc::SYS_read => (None, "read", D(0)),
-        libc::SYS_readv => (None, "readv", D(0)),
-        libc::SYS_write => (None, "write", D(0)),
-        libc::SYS_writev => (None, "writev", D(0)),
-        libc::SYS_ioctl => (None, "ioctl", D(0)),
-        libc::SYS_sendfile => (None, "sendfile", D(0)),
-        libc::SYS_splice => (None, "splice", D(0)),
-        libc::SYS_close => (None, "close", D(0)),
-        libc::SYS_fcntl => (None, "fcntl", D(0)),
-        libc::SYS_pread64 => (Some(File), "pread", D(0)),
-        libc::SYS_preadv => (Some(File), "preadv", D(0)),
-        libc::SYS_preadv2 => (Some(File), "preadv2", D(0)),
-        libc::SYS_pwrite64 => (Some(File), "pwrite", D(0)),
-        libc::SYS_pwritev => (Some(File), "pwritev", D(0)),
-        libc::SYS_pwritev2 => (Some(File), "pwritev2", D(0)),
-        libc::SYS_copy_file_range => (Some(File), "copy_file_range", D(0)),
-        libc::SYS_fsync => (Some(File), "fsync", D(0)),
-        libc::SYS_fdatasync => (Some(File), "fdatasync", D(0)),
-        libc::SYS_sync_file_range => (Some(File), "sync_file_range", D(0)),
-        libc::SYS_syncfs => (Some(File), "syncfs", D(0)),
-        libc::SYS_sync => (Some(File), "sync", Nothing),
-        libc::SYS_flock => (Some(File), "flock", D(0)),
-        libc::SYS_ftruncate => (Some(File), "ftruncate", D(0)),
-        libc::SYS_fallocate => (Some(File), "fallocate", D(0)),
-        libc::SYS_fstat => (Some(File), "fstat", D(0)),
-        libc::SYS_getdents64 => (Some(File), "getdents64", D(0)),
-        libc::SYS_openat => (Some(File), "openat", Path(1)),
-        libc::SYS_openat2 => (Some(File), "openat2", Path(1)),
-        libc::SYS_newfstatat => (Some(File), "newfstatat", Path(1)),
-        libc::SYS_statx => (Some(File), "statx", Path(1)),
-        libc::SYS_unlinkat => (Some(File), "unlinkat", Path(1)),
-        libc::SYS_renameat => (Some(File), "renameat", Path(1)),
-        libc::SYS_renameat2 => (Some(File), "renameat2", Path(1)),
-        libc::SYS_mkdirat => (Some(File), "mkdirat", Path(1)),
-        libc::SYS_readlinkat => (Some(File), "readlinkat", Path(1)),
-        libc::SYS_faccessat => (Some(File), "faccessat", Path(1)),
-        libc::SYS_truncate => (Some(File), "truncate", Path(0)),
-        libc::SYS_msync => (Some(File), "msync", Nothing),
-        libc::SYS_io_getevents => (Some(File), "io_getevents", Nothing),
-        libc::SYS_recvfrom => (Some(Network), "recvfrom", D(0)),
-        libc::SYS_recvmsg => (Some(Network), "recvmsg", D(0)),
-        libc::SYS_recvmmsg => (Some(Network), "recvmmsg", D(0)),
-        libc::SYS_sendto => (Some(Network), "sendto", D(0)),
-        libc::SYS_sendmsg => (Some(Network), "sendmsg", D(0)),
-        libc::SYS_sendmmsg => (Some(Network), "sendmmsg", D(0)),
-        libc::SYS_connect => (Some(Network), "connect", D(0)),
-        libc::SYS_accept => (Some(Network), "accept", D(0)),
-        libc::SYS_accept4 => (Some(Network), "accept4", D(0)),
-        libc::SYS_shutdown => (Some(Network), "shutdown", D(0)),
-        libc::SYS_ppoll => (None, "ppoll", PollList),
-        libc::SYS_pselect6 => (None, "pselect6", SelectSets),
-        libc::SYS_epoll_pwait => (None, "epoll_pwait", D(0)),
-        libc::SYS_epoll_pwait2 => (None, "epoll_pwait2", D(0)),
-        libc::SYS_futex => (Some(Lock), "futex", Nothing),
-        libc::SYS_futex_waitv => (Some(Lock), "futex_waitv", Nothing),
-        libc::SYS_semtimedop => (Some(Lock), "semtimedop", Nothing),
-        libc::SYS_semop => (Some(Lock), "semop", Nothing),
-        libc::SYS_wait4 => (Some(ChildProcess), "wait4", Process(0)),
-        libc::SYS_waitid => (Some(ChildProcess), "waitid", Process(1)),
-        libc::SYS_clone => (Some(ChildProcess), "clone", Nothing),
-        libc::SYS_clone3 => (Some(ChildProcess), "clone3", Nothing),
-        libc::SYS_execve => (Some(ChildProcess), "execve", Nothing),
-        libc::SYS_mmap => (Some(Memory), "mmap", Nothing),
-        libc::SYS_munmap => (Some(Memory), "munmap", Nothing),
-        libc::SYS_mremap => (Some(Memory), "mremap", Nothing),
-        libc::SYS_madvise => (Some(Memory), "madvise", Nothing),
-        libc::SYS_mprotect => (Some(Memory), "mprotect", Nothing),
-        libc::SYS_brk => (Some(Memory), "brk", Nothing),
-        libc::SYS_mlock => (Some(Memory), "mlock", Nothing),
-        libc::SYS_getrandom => (None, "getrandom", Nothing),
-        libc::SYS_rt_sigtimedwait => (None, "rt_sigtimedwait", Nothing),
-        libc::SYS_rt_sigsuspend => (None, "rt_sigsuspend", Nothing),
-        libc::SYS_io_uring_enter => (None, "io_uring_enter", Nothing),
-        libc::SYS_membarrier => (None, "membarrier", Nothing),
-        libc::SYS_setns => (None, "setns", Nothing),
-        _ => return None,
-    })
-}
-
-/// The descriptor a call is about.
-fn descriptor(blocked: &Blocked, operand: Operand, memory: &impl ReadMemory) -> Option<u64> {
-    let arguments = &blocked.arguments;
-    match operand {
-        Operand::Descriptor(at) => arguments.get(at).copied(),
-        Operand::PollList if arguments[1] > 0 => {
-            // `struct pollfd` begins with it.
-            let mut first = [0; 4];
-            let read = memory(arguments[0], &mut first);
-            read.then(|| u64::from(u32::from_le_bytes(first)))
-        }
-        Operand::SelectSets => (1..=3).find_map(|set| {
-            let mut bits = [0; 128];
-            let address = *arguments.get(set)?;
-            if address == 0 || !memory(address, &mut bits) {
-                return None;
-            }
-            let highest = arguments[0].min(1024);
-            (0..highest).find(|bit| bits[(bit / 8) as usize] >> (bit % 8) & 1 == 1)
-        }),
-        _ => None,
-    }
-}
-
-/// Waits for nothing but time: no descriptor in the list.
-fn is_timer(blocked: &Blocked, operand: Operand) -> bool {
-    match operand {
-        Operand::PollList => blocked.arguments[1] == 0,
-        Operand::SelectSets => blocked.arguments[0] == 0 || blocked.arguments[1..4] == [0; 3],
-        _ => false,
-    }
-}
-
-fn of_descriptor(thread: i32, found: &Descriptor) -> CallKind {
-    match found {
-        Descriptor::Pipe(inode) if child_with_pipe(thread, *inode).is_some() => {
-            CallKind::ChildProcess
-        }
-        Descriptor::File(_) | Descriptor::Terminal(_) | Descriptor::Pipe(_) => CallKind::File,
-        Descriptor::Socket(_) => CallKind::Network,
-        Descriptor::Timer => CallKind::Sleep,
-        Descriptor::Event => CallKind::Lock,
-        Descriptor::Epoll | Descriptor::Other(_) => CallKind::Other,
-    }
-}
-
-/// What kind of call it is, without its words.
-pub(super) fn kind(blocked: &Blocked, thread: i32, memory: &impl ReadMemory) -> Option<CallKind> {
-    let Some((kind, _, operand)) = known(blocked.number) else {
-        return Some(CallKind::Other);
-    };
-    if is_timer(blocked, operand) {
-        return Some(CallKind::Sleep);
-    }
-    if kind.is_some() {
-        return kind;
-    }
-    let Some(number) = descriptor(blocked, operand, memory) else {
-        return Some(CallKind::Other);
-    };
-    let found = Descriptor::of(thread, number)?;
-    Some(match found {
-        Descriptor::Epoll if watches_socket(thread, number) => CallKind::Network,
-        found => of_descriptor(thread, &found),
-    })
-}
-
-/// A call in words, with what its descriptor is.
-pub(super) fn describe(
-    blocked: &Blocked,
-    thread: i32,
-    memory: &impl ReadMemory,
-    descriptors: &mut Descriptors,
+/// A call that thread `tid` of this process is blocked in, in words.
+///
+/// What cannot be read is left out. `memory` fills its second argument with
+/// what is at the first, or says that it cannot.
+pub(crate) fn describe(
+    number: i64,
+    args: [u64; 6],
+    tid: i32,
+    memory: &impl Fn(u64, &mut [u8]) -> bool,
+    sockets: &mut Sockets,
 ) -> Call {
-    let kind = kind(blocked, thread, memory).unwrap_or(CallKind::Other);
-    let Some((_, name, operand)) = known(blocked.number) else {
-        let words = format!("system call {}", blocked.number).into();
-        return Call { kind, words };
+    let Some(known) = known(number) else {
+        return Call {
+            kind: CallKind::Other,
+            words: format!("system call {number}").into(),
+        };
     };
-    let operand = match operand {
-        Operand::Path(at) => path(blocked.arguments[at], memory),
-        Operand::Process(at) => match blocked.arguments[at] as i32 {
-            process if process > 0 => Some(format!("pid {process}")),
-            _ => Some("any child".to_owned()),
-        },
-        _ if is_timer(blocked, operand) => Some("no descriptors".to_owned()),
-        _ => descriptor(blocked, operand, memory).map(|number| {
-            let what = match Descriptor::of(thread, number) {
-                None => return format!("fd {number}"),
-                Some(Descriptor::File(path) | Descriptor::Terminal(path)) => path,
-                Some(Descriptor::Pipe(inode)) => match child_with_pipe(thread, inode) {
-                    Some(child) => format!("pipe of child {child}"),
-                    None => "pipe".to_owned(),
-                },
-                Some(Descriptor::Socket(inode)) => descriptors.sockets.words(thread, inode),
-                Some(Descriptor::Timer) => "timer".to_owned(),
-                Some(Descriptor::Event) => "eventfd".to_owned(),
-                Some(Descriptor::Epoll) => "epoll".to_owned(),
-                Some(Descriptor::Other(link)) => link,
-            };
-            format!("fd {number}, {what}")
-        }),
+    let mut look = Look {
+        known,
+        args,
+        tid,
+        memory,
+        sockets,
     };
-    let words: Arc<str> = match operand {
-        Some(operand) => format!("{name}({operand})").into(),
-        None => name.into(),
+    let (by_operand, words) = look.operand();
+    let kind = settled(&known, &args)
+        .or(by_operand)
+        .unwrap_or(CallKind::Other);
+    let words: Arc<str> = match words {
+        Some(words) => format!("{}({words})", known.name).into(),
+        None => known.name.into(),
     };
     Call { kind, words }
 }
 
-/// A path of the caller's, escaped.
-fn path(address: u64, memory: &impl ReadMemory) -> Option<String> {
-    const LONGEST: usize = 256;
-    let mut bytes = Vec::new();
-    // In small steps: the string may end just before memory does.
-    while bytes.len() < LONGEST && !bytes.contains(&0) {
-        let mut next = [0; 8];
-        let at = address.checked_add(bytes.len() as u64)?;
-        if memory(at, &mut next) {
-            bytes.extend(next);
-            continue;
+const CLONE_THREAD: u64 = libc::CLONE_THREAD as u64;
+
+fn settled(known: &Known, args: &[u64; 6]) -> Option<CallKind> {
+    let empty = || {
+        if has_timeout(known, args) {
+            CallKind::Sleep
+        } else {
+            CallKind::Other
         }
-        let mut one = [0];
-        if !memory(at, &mut one) {
-            break;
+    };
+    match known.operand {
+        Operand::PollList => (args[1] == 0).then(empty),
+        Operand::SelectSets => (args[0] == 0 || args[1..4] == [0; 3]).then(empty),
+        Operand::Control => {
+            let waits = matches!(args[1] as i32, libc::F_SETLKW | libc::F_OFD_SETLKW);
+            waits.then_some(CallKind::File)
         }
-        bytes.extend(one);
+        Operand::CloneFlags => Some(of_clone(args[0])),
+        _ => known.kind,
     }
-    let length = bytes
-        .iter()
-        .position(|byte| *byte == 0)
-        .unwrap_or(bytes.len());
-    let text = String::from_utf8_lossy(bytes.get(..length)?).into_owned();
-    (!text.is_empty()).then(|| text.escape_debug().to_string())
 }
 
-/// Whether a socket is among what an epoll instance watches.
-fn watches_socket(thread: i32, number: u64) -> bool {
-    const MOST: usize = 64;
-    let info = std::fs::read_to_string(format!("/proc/self/task/{thread}/fdinfo/{number}"));
-    let info = info.unwrap_or_default();
-    info.lines()
-        .filter_map(|line| line.strip_prefix("tfd:")?.split_ascii_whitespace().next())
-        .filter_map(|target| target.parse().ok())
-        .take(MOST)
-        .any(|target| matches!(Descriptor::of(thread, target), Some(Descriptor::Socket(_))))
+/// Whether a wait for several descriptors ends without any.
+fn has_timeout(known: &Known, args: &[u64; 6]) -> bool {
+    match known.operand {
+        Operand::PollList if known.name == "poll" => args[2] as i32 >= 0,
+        Operand::PollList => args[2] != 0,
+        _ => args[4] != 0,
+    }
+}
+
+fn of_clone(flags: u64) -> CallKind {
+    if flags & CLONE_THREAD != 0 {
+        CallKind::Other
+    } else {
+        CallKind::ChildProcess
+    }
+}
+
+/// Kind by the operand, and the operand in words, as far as either is known.
+type Found = (Option<CallKind>, Option<String>);
+
+struct Look<'a, M> {
+    known: Known,
+    args: [u64; 6],
+    tid: i32,
+    memory: &'a M,
+    sockets: &'a mut Sockets,
+}
+
+impl<M: Memory> Look<'_, M> {
+    fn operand(&mut self) -> Found {
+        let args = self.args;
+        match self.known.operand {
+            Operand::Nothing => (None, None),
+            Operand::Descriptor(at) => match args.get(at) {
+                Some(number) => self.descriptor(*number as i32),
+                None => (None, None),
+            },
+            Operand::Closing => (None, Some(format!("fd {}", args[0] as i32))),
+            Operand::Control => self.descriptor(args[0] as i32),
+            Operand::Address(at, length) => self.address(at, length),
+            Operand::Path(at) => (None, self.path(at)),
+            Operand::PathAt => match self.path(1) {
+                Some(path) if path.is_empty() => self.descriptor(args[0] as i32),
+                path => (None, path),
+            },
+            Operand::PollList => {
+                self.first(call_memory::first_polled(args[0], args[1], self.memory))
+            }
+            Operand::SelectSets => {
+                let sets = [args[1], args[2], args[3]];
+                self.first(call_memory::first_selected(args[0], sets, self.memory))
+            }
+            Operand::Futex => (None, futex(args[1]).map(str::to_owned)),
+            Operand::Process => (None, Some(process(args[0] as i32))),
+            Operand::ProcessOr => (None, self.process_or(args[0], args[1] as i32)),
+            Operand::CloneFlags => (None, clone(args[0])),
+            Operand::CloneStruct => match call_memory::word(args[0], self.memory) {
+                Some(flags) => (Some(of_clone(flags)), clone(flags)),
+                // Threads are made in no time.
+                None => (Some(CallKind::ChildProcess), None),
+            },
+        }
+    }
+
+    fn first(&mut self, first: First) -> Found {
+        match first {
+            First::Descriptor(number) => self.descriptor(number),
+            First::Nothing => {
+                let sleeps = has_timeout(&self.known, &self.args);
+                (
+                    sleeps.then_some(CallKind::Sleep),
+                    Some("no descriptors".to_owned()),
+                )
+            }
+            First::Unknown => (None, None),
+        }
+    }
+
+    fn descriptor(&mut self, number: i32) -> Found {
+        let Some(found) = Descriptor::resolve(self.tid, number) else {
+            return (None, Some(format!("fd {number}")));
+        };
+        let (kind, what) = match found {
+            Descriptor::File(path) | Descriptor::Tty(path) => (CallKind::File, path),
+            Descriptor::Pipe { inode, end } => self.pipe(inode, end),
+            Descriptor::Socket { inode } => {
+                let socket = self.sockets.find(self.tid, inode);
+                (CallKind::Network, socket.words())
+            }
+            Descriptor::Timerfd => (CallKind::Sleep, "timer".to_owned()),
+            Descriptor::Eventfd => (CallKind::Lock, "eventfd".to_owned()),
+            Descriptor::Epoll => self.epoll(number),
+            Descriptor::Process(found) => {
+                let what = found.map_or("process".to_owned(), process);
+                (CallKind::ChildProcess, what)
+            }
+            Descriptor::Other(name) => (CallKind::Other, name),
+        };
+        (Some(kind), Some(format!("fd {number}, {what}")))
+    }
+
+    fn pipe(&self, inode: u64, end: End) -> (CallKind, String) {
+        match child::behind_pipe(self.tid, inode, end) {
+            Some(child) => {
+                let way = if end == End::Writes { "to" } else { "from" };
+                (CallKind::ChildProcess, format!("pipe {way} child {child}"))
+            }
+            None => (CallKind::File, "pipe".to_owned()),
+        }
+    }
+
+    fn epoll(&mut self, number: i32) -> (CallKind, String) {
+        /// Each may cost a reading of the kernel's tables.
+        const MOST: usize = 8;
+        let socket = descriptor::watched_sockets(self.tid, number)
+            .take(MOST)
+            .map(|inode| self.sockets.find(self.tid, inode))
+            // A tokio runtime watches such a pair for signals, always.
+            .find(|socket| !socket.is_nameless_unix());
+        match socket {
+            Some(socket) => (CallKind::Network, format!("epoll with {}", socket.words())),
+            None => (CallKind::Other, "epoll".to_owned()),
+        }
+    }
+
+    /// A socket that is not connected yet has no peer but in the call.
+    fn address(&mut self, at: usize, length: usize) -> Found {
+        let number = self.args[0] as i32;
+        let address = self.args.get(at).zip(self.args.get(length));
+        let address = address.and_then(|(at, length)| {
+            call_memory::socket_address(*at, *length & u64::from(u32::MAX), self.memory)
+        });
+        let Some(address) = address else {
+            return self.descriptor(number);
+        };
+        let name = match Descriptor::resolve(self.tid, number) {
+            Some(Descriptor::Socket { inode }) => self.sockets.find(self.tid, inode).name,
+            _ => "socket",
+        };
+        (None, Some(format!("fd {number}, {name} to {address}")))
+    }
+
+    fn path(&self, at: usize) -> Option<String> {
+        call_memory::path(*self.args.get(at)?, self.memory)
+    }
+
+    fn process_or(&self, what: u64, number: i32) -> Option<String> {
+        match what as libc::idtype_t {
+            libc::P_ALL => Some(process(-1)),
+            libc::P_PID => Some(process(number)),
+            libc::P_PGID => Some(process(number.checked_neg()?)),
+            libc::P_PIDFD => descriptor::process(self.tid, number).map(process),
+            _ => None,
+        }
+    }
+}
+
+/// In the encoding of waitpid(2).
+fn process(number: i32) -> String {
+    match number {
+        1.. => format!("pid {number}"),
+        -1 => "any child".to_owned(),
+        0 => "own group".to_owned(),
+        _ => format!("group {}", number.unsigned_abs()),
+    }
+}
+
+fn clone(flags: u64) -> Option<String> {
+    (flags & CLONE_THREAD != 0).then(|| "thread".to_owned())
+}
+
+fn futex(operation: u64) -> Option<&'static str> {
+    /// As private to the process; by which clock.
+    const FLAGS: i32 = libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME;
+    const LOCK_PI2: i32 = 13;
+    match operation as i32 & !FLAGS {
+        libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET | libc::FUTEX_WAIT_REQUEUE_PI => Some("wait"),
+        libc::FUTEX_LOCK_PI | LOCK_PI2 => Some("lock"),
+        libc::FUTEX_WAKE | libc::FUTEX_WAKE_OP | libc::FUTEX_WAKE_BITSET => Some("wake"),
+        libc::FUTEX_REQUEUE | libc::FUTEX_CMP_REQUEUE => Some("requeue"),
+        libc::FUTEX_UNLOCK_PI => Some("unlock"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::capture::State;
-    use crate::capture::proc::ThreadFiles;
-    use crate::sys::{memory, thread};
-
-    fn read(address: u64, into: &mut [u8]) -> bool {
-        memory::read_exact(address, into)
-    }
-
-    /// What a thread that runs `block` is seen blocked in, as soon as that is
-    /// something `wanted`.
-    fn seen(
-        block: impl FnOnce() + Send,
-        mut wanted: impl FnMut(&Call) -> bool,
-        release: impl FnOnce(),
-    ) -> Call {
-        std::thread::scope(|scope| {
-            let (tell, told) = std::sync::mpsc::channel();
-            scope.spawn(move || {
-                tell.send(thread::id()).unwrap();
-                block();
-            });
-            let thread = told.recv().unwrap();
-            let files = ThreadFiles::open(thread, true);
-            let mut descriptors = Descriptors::default();
-            let mut last = None;
-            let found = (0..10_000).find_map(|_| {
-                std::thread::sleep(std::time::Duration::from_millis(1));
-                let Some(State::Blocked(blocked)) = files.state() else {
-                    return None;
-                };
-                let call = describe(&blocked, thread, &read, &mut descriptors);
-                last = Some(call.clone());
-                wanted(&call).then_some(call)
-            });
-            release();
-            found.unwrap_or_else(|| panic!("last seen in {last:?}"))
-        })
-    }
-
-    fn kind_is(kind: CallKind) -> impl FnMut(&Call) -> bool {
-        move |call| call.kind == kind
-    }
-
-    #[test]
-    fn a_sleep_is_a_sleep() {
-        let nap = || std::thread::sleep(std::time::Duration::from_millis(100));
-        let call = seen(nap, kind_is(CallKind::Sleep), || ());
-        assert_eq!(&*call.words, "clock_nanosleep");
-    }
-
-    #[test]
-    fn a_socket_is_named_by_its_peer() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let addr = listener.local_addr().unwrap();
-        let client = std::net::TcpStream::connect(addr).unwrap();
-        let (server, _) = listener.accept().unwrap();
-        let wait = || {
-            let _ = std::io::Read::read(&mut &client, &mut [0]);
-        };
-        let call = seen(wait, kind_is(CallKind::Network), || drop(server));
-        assert!(call.words.starts_with("recvfrom(fd "), "{call:?}");
-        assert!(
-            call.words.contains(&format!("TCP socket to {addr}")),
-            "{call:?}"
-        );
-    }
-
-    #[test]
-    fn a_child_is_named_by_its_pipe_and_its_number() {
-        let run = || {
-            let _ = std::process::Command::new("sleep").arg("0.2").output();
-        };
-        let call = seen(run, |call| call.words.contains("pipe of child"), || ());
-        assert_eq!(call.kind, CallKind::ChildProcess);
-        let wait = || {
-            let _ = std::process::Command::new("sleep").arg("0.2").status();
-        };
-        let call = seen(wait, |call| call.words.contains("(pid "), || ());
-        assert_eq!(call.kind, CallKind::ChildProcess);
-    }
-
-    #[test]
-    fn a_channel_is_a_lock_and_a_pipe_a_file() {
-        let (open, gate) = std::sync::mpsc::channel::<()>();
-        let wait = move || {
-            let _ = gate.recv();
-        };
-        let call = seen(wait, kind_is(CallKind::Lock), || drop(open));
-        assert_eq!(&*call.words, "futex");
-        let (mut reader, writer) = std::io::pipe().unwrap();
-        let wait = || {
-            let _ = std::io::Read::read(&mut reader, &mut [0]);
-        };
-        let call = seen(wait, kind_is(CallKind::File), || drop(writer));
-        assert!(call.words.ends_with("pipe)"), "{call:?}");
-    }
-
-    #[test]
-    fn anything_else_is_named_by_its_number() {
-        let blocked = Blocked {
-            number: 999_999,
-            arguments: [u64::MAX; 6],
-            stack: 0,
-            code: 0,
-        };
-        let call = describe(&blocked, 1, &read, &mut Descriptors::default());
-        assert_eq!(&*call.words, "system call 999999");
-        assert_eq!(call.kind, CallKind::Other);
-        // Garbage for every call there is.
-        for number in -2..500 {
-            let blocked = Blocked { number, ..blocked };
-            describe(&blocked, 1, &read, &mut Descriptors::default());
-        }
-    }
-}
+#[path = "call_tests.rs"]
+pub(crate) mod tests;
+#[cfg(test)]
+#[path = "call_words_tests.rs"]
+mod words_tests;

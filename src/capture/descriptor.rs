@@ -1,243 +1,249 @@
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 
-/// What a descriptor of the service is.
+/// What a number in a thread's descriptor table stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Descriptor {
+    /// A named pipe is one, too.
     File(String),
-    Terminal(String),
-    Pipe(u64),
-    Socket(u64),
-    Timer,
-    Event,
+    Tty(String),
+    /// By the kernel's number, which both ends have in common.
+    Pipe {
+        inode: u64,
+        end: End,
+    },
+    Socket {
+        inode: u64,
+    },
+    Eventfd,
+    Timerfd,
     Epoll,
-    /// By the kernel's own word for it.
+    /// A process; without its number where that cannot be read.
+    Process(Option<i32>),
+    /// In the kernel's own words.
     Other(String),
 }
 
+/// Which end of a pipe a descriptor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Reads,
+    Writes,
+    /// Opened for both, or not to be told.
+    Either,
+}
+
 impl Descriptor {
-    /// By the link in `/proc`: the watchdog's own table is another one, so the
-    /// number means nothing to it.
-    pub(super) fn of(thread: i32, number: u64) -> Option<Self> {
-        let link = std::fs::read_link(format!("/proc/self/task/{thread}/fd/{number}")).ok()?;
-        Some(Self::parse(&link.to_string_lossy()))
+    /// By the link that the kernel shows for it. The number itself means
+    /// nothing here: the watchdog has a table of its own.
+    pub(super) fn resolve(thread: i32, number: i32) -> Option<Self> {
+        let path = format!("/proc/self/task/{thread}/fd/{number}");
+        let link = fs::read_link(&path).ok()?;
+        Some(match Self::parse(&link.to_string_lossy()) {
+            Self::Pipe { inode, .. } => Self::Pipe {
+                inode,
+                end: End::of_link(&path),
+            },
+            Self::Process(_) => Self::Process(process(thread, number)),
+            other => other,
+        })
     }
 
     fn parse(link: &str) -> Self {
-        let inode = |kind: &str| -> Option<u64> {
-            let rest = link.strip_prefix(kind)?.strip_prefix(":[")?;
-            rest.strip_suffix(']')?.parse().ok()
-        };
-        if let Some(inode) = inode("pipe") {
-            return Self::Pipe(inode);
+        if link.starts_with('/') {
+            let is_tty = ["/dev/pts/", "/dev/tty", "/dev/console"]
+                .iter()
+                .any(|prefix| link.starts_with(prefix));
+            let path = readable(link);
+            return if is_tty {
+                Self::Tty(path)
+            } else {
+                Self::File(path)
+            };
         }
-        if let Some(inode) = inode("socket") {
-            return Self::Socket(inode);
+        if let Some(inode) = inode(link, "pipe") {
+            return Self::Pipe {
+                inode,
+                end: End::Either,
+            };
         }
-        match link {
-            "anon_inode:[timerfd]" => Self::Timer,
-            "anon_inode:[eventfd]" => Self::Event,
-            "anon_inode:[eventpoll]" => Self::Epoll,
-            _ if link.starts_with("/dev/pts/") || link.starts_with("/dev/tty") => {
-                Self::Terminal(link.to_owned())
-            }
-            _ if link.starts_with('/') => Self::File(link.to_owned()),
-            _ => Self::Other(link.to_owned()),
+        if let Some(inode) = inode(link, "socket") {
+            return Self::Socket { inode };
+        }
+        let name = link.strip_prefix("anon_inode:").unwrap_or(link);
+        match name.trim_start_matches('[').trim_end_matches(']') {
+            "eventfd" => Self::Eventfd,
+            "timerfd" => Self::Timerfd,
+            "eventpoll" => Self::Epoll,
+            // The kernel's name of it has changed.
+            name if name == "pidfd" || name.starts_with("pidfd:") => Self::Process(None),
+            name => Self::Other(readable(name)),
         }
     }
 }
 
-/// A socket in words, by its inode in the kernel's tables.
-///
-/// Those have a line for each socket, so the last answers are kept, and a long
-/// table is not read to its end.
-#[derive(Debug, Default)]
-pub(super) struct Sockets {
-    known: Vec<(u64, String)>,
-}
-
-const MAX_KNOWN: usize = 32;
-/// About 7,000 sockets, read in about 5 ms.
-const MAX_TABLE: u64 = 1 << 20;
-
-impl Sockets {
-    pub(super) fn words(&mut self, thread: i32, inode: u64) -> String {
-        if let Some((_, words)) = self.known.iter().find(|(known, _)| *known == inode) {
-            return words.clone();
+impl End {
+    /// By the permissions of the link in `/proc`, which are those it was
+    /// opened with.
+    pub(super) fn of_link(path: &str) -> Self {
+        let mode = fs::symlink_metadata(path).map_or(0, |link| link.mode());
+        match (mode & 0o400 != 0, mode & 0o200 != 0) {
+            (true, false) => Self::Reads,
+            (false, true) => Self::Writes,
+            _ => Self::Either,
         }
-        let found = ["tcp", "tcp6", "udp", "udp6", "unix"]
-            .into_iter()
-            .find_map(|table| find(thread, table, inode));
-        let Some(words) = found else {
-            return "socket".to_owned();
-        };
-        if self.known.len() == MAX_KNOWN {
-            self.known.remove(0);
+    }
+
+    /// Whether what is written into one can come out of the other.
+    pub(super) fn is_opposite(self, other: Self) -> bool {
+        self == Self::Either || self != other
+    }
+}
+
+/// The number in `pipe:[number]`.
+fn inode(link: &str, kind: &str) -> Option<u64> {
+    let number = link.strip_prefix(kind)?.strip_prefix(":[")?;
+    number.strip_suffix(']')?.parse().ok()
+}
+
+/// The process that a descriptor stands for.
+pub(super) fn process(thread: i32, number: i32) -> Option<i32> {
+    let details = details(thread, number);
+    let mut lines = details.lines();
+    let found: i32 = lines
+        .find_map(|line| line.strip_prefix("Pid:"))?
+        .trim()
+        .parse()
+        .ok()?;
+    (found > 0).then_some(found)
+}
+
+/// The inodes of the sockets that an epoll instance watches, among the first
+/// of its descriptors.
+pub(super) fn watched_sockets(thread: i32, number: i32) -> impl Iterator<Item = u64> {
+    const MOST: usize = 64;
+    let targets: Vec<_> = details(thread, number)
+        .lines()
+        .filter_map(parse_target)
+        .take(MOST)
+        .collect();
+    targets.into_iter().filter_map(move |(target, known)| {
+        match Descriptor::resolve(thread, target)? {
+            // The number may stand for something else by now.
+            Descriptor::Socket { inode } if known.is_none_or(|known| known == inode) => Some(inode),
+            _ => None,
         }
-        self.known.push((inode, words.clone()));
-        words
-    }
-}
-
-fn find(thread: i32, table: &str, inode: u64) -> Option<String> {
-    let file = File::open(format!("/proc/self/task/{thread}/net/{table}")).ok()?;
-    let lines = BufReader::new(file.take(MAX_TABLE)).lines();
-    lines
-        .map_while(Result::ok)
-        .find_map(|line| parse_line(table, &line, inode))
-}
-
-fn parse_line(table: &str, line: &str, inode: u64) -> Option<String> {
-    let words: Vec<_> = line.split_ascii_whitespace().collect();
-    if table == "unix" {
-        let found: u64 = words.get(6)?.parse().ok()?;
-        let path = words.get(7).map(|path| format!(" {path}"));
-        return (found == inode).then(|| format!("unix socket{}", path.unwrap_or_default()));
-    }
-    let found: u64 = words.get(9)?.parse().ok()?;
-    if found != inode {
-        return None;
-    }
-    let (local, peer) = (address(words.get(1)?)?, address(words.get(2)?)?);
-    let kind = if table.starts_with("tcp") {
-        "TCP"
-    } else {
-        "UDP"
-    };
-    Some(if peer.port() != 0 {
-        format!("{kind} socket to {peer}")
-    } else {
-        format!("{kind} socket on {local}")
     })
 }
 
-/// `0100007F:1F90`: words in the machine's byte order, the port as a number.
-fn address(text: &str) -> Option<SocketAddr> {
-    let (ip, port) = text.split_once(':')?;
-    let port = u16::from_str_radix(port, 16).ok()?;
-    let word = |at: usize| {
-        Some(
-            u32::from_str_radix(ip.get(at..at + 8)?, 16)
-                .ok()?
-                .to_ne_bytes(),
-        )
-    };
-    let ip = match ip.len() {
-        8 => IpAddr::V4(Ipv4Addr::from(word(0)?)),
-        32 => {
-            let mut bytes = [0; 16];
-            for (index, chunk) in bytes.chunks_exact_mut(4).enumerate() {
-                chunk.copy_from_slice(&word(index * 8)?);
-            }
-            let ip = Ipv6Addr::from(bytes);
-            ip.to_ipv4_mapped().map_or(IpAddr::V6(ip), IpAddr::V4)
-        }
-        _ => return None,
-    };
-    Some(SocketAddr::new(ip, port))
+/// `tfd: 5 events: 19 data: 5  pos:0 ino:1a2b sdev:8`: number and inode, which
+/// kernels before 4.14 don't give.
+fn parse_target(line: &str) -> Option<(i32, Option<u64>)> {
+    let mut words = line.strip_prefix("tfd:")?.split_ascii_whitespace();
+    let number = words.next()?.parse().ok()?;
+    let inode = words.find_map(|word| word.strip_prefix("ino:"));
+    Some((
+        number,
+        inode.and_then(|inode| u64::from_str_radix(inode, 16).ok()),
+    ))
 }
 
-/// The child of this process that holds the other end of a pipe.
-///
-/// `Command::output` waits for the pipes of its child before it waits for the
-/// child, and only the child's own descriptors tell whose pipes they are.
-pub(super) fn child_with_pipe(thread: i32, inode: u64) -> Option<i32> {
-    const MAX_CHILDREN: usize = 64;
-    const MAX_DESCRIPTORS: usize = 16;
-    let link = format!("pipe:[{inode}]");
-    let others = std::fs::read_dir("/proc/self/task").ok();
-    let others = others
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    std::iter::once(thread)
-        .chain(others)
-        .filter_map(|thread: i32| {
-            std::fs::read_to_string(format!("/proc/self/task/{thread}/children")).ok()
-        })
-        .flat_map(|children| {
-            let children: Vec<i32> = children
-                .split_ascii_whitespace()
-                .filter_map(|child| child.parse().ok())
-                .collect();
-            children
-        })
-        .take(MAX_CHILDREN)
-        .find(|child| {
-            let open = std::fs::read_dir(format!("/proc/{child}/fd")).ok();
-            let open = open.into_iter().flatten().take(MAX_DESCRIPTORS);
-            open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
-                .any(|target| target.as_os_str() == link.as_str())
-        })
+/// What the kernel adds about a descriptor; as much of it as is worth reading.
+fn details(thread: i32, number: i32) -> String {
+    const LONGEST: u64 = 1 << 14;
+    let mut text = Vec::new();
+    if let Ok(file) = File::open(format!("/proc/self/task/{thread}/fdinfo/{number}")) {
+        // What was read until an error is worth as much.
+        let _ = file.take(LONGEST).read_to_end(&mut text);
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Text of others, fit for a log line: of limited length, control characters
+/// and what else cannot be seen escaped.
+pub(super) fn readable(text: &str) -> String {
+    const LONGEST: usize = 256;
+    let mut fit = String::new();
+    for (index, next) in text.chars().enumerate() {
+        match next {
+            _ if index == LONGEST => {
+                fit.push('…');
+                break;
+            }
+            '"' | '\'' => fit.push(next),
+            _ => fit.extend(next.escape_debug()),
+        }
+    }
+    fit
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::fd::AsRawFd;
 
     #[test]
     fn links_are_told_apart() {
+        let file = |path: &str| Descriptor::File(path.to_owned());
         for (link, expected) in [
-            ("pipe:[123]", Descriptor::Pipe(123)),
-            ("socket:[9]", Descriptor::Socket(9)),
-            ("anon_inode:[timerfd]", Descriptor::Timer),
+            ("/var/data/x", file("/var/data/x")),
+            ("/tmp/x (deleted)", file("/tmp/x (deleted)")),
+            ("/memfd:name (deleted)", file("/memfd:name (deleted)")),
+            ("/tmp/a\nb\u{202e}", file("/tmp/a\\nb\\u{202e}")),
+            ("/dev/pts/3", Descriptor::Tty("/dev/pts/3".into())),
+            ("/dev/null", file("/dev/null")),
+            ("socket:[9]", Descriptor::Socket { inode: 9 }),
+            ("anon_inode:[timerfd]", Descriptor::Timerfd),
+            ("anon_inode:[eventfd]", Descriptor::Eventfd),
             ("anon_inode:[eventpoll]", Descriptor::Epoll),
-            ("/dev/pts/3", Descriptor::Terminal("/dev/pts/3".into())),
+            ("anon_inode:[pidfd]", Descriptor::Process(None)),
+            ("pidfd:[77]", Descriptor::Process(None)),
+            ("anon_inode:inotify", Descriptor::Other("inotify".into())),
+            ("socket:[x]", Descriptor::Other("socket:[x".into())),
             (
-                "/var/x (deleted)",
-                Descriptor::File("/var/x (deleted)".into()),
+                "pipe:[99999999999999999999]",
+                Descriptor::Other("pipe:[99999999999999999999".into()),
             ),
-            (
-                "anon_inode:bpf-map",
-                Descriptor::Other("anon_inode:bpf-map".into()),
-            ),
+            ("", Descriptor::Other(String::new())),
         ] {
-            assert_eq!(Descriptor::parse(link), expected);
+            assert_eq!(Descriptor::parse(link), expected, "{link:?}");
         }
     }
 
     #[test]
-    fn addresses_of_the_kernels_tables_are_read() {
-        let tcp = "   1: 0100007F:1F90 0200007F:0050 01 00000000:00000000 00:00000000 00000000     0        0 4242 1 0 20 4 30 10 -1";
-        let words = parse_line("tcp", tcp, 4242);
-        assert_eq!(words.as_deref(), Some("TCP socket to 127.0.0.2:80"));
-        assert_eq!(parse_line("tcp", tcp, 4243), None);
-        let listening = tcp.replace("0200007F:0050 01", "00000000:0000 0A");
-        let words = parse_line("tcp", &listening, 4242);
-        assert_eq!(words.as_deref(), Some("TCP socket on 127.0.0.1:8080"));
-        assert_eq!(
-            address("0000000000000000FFFF00000100007F:0050"),
-            Some(([127, 0, 0, 1], 80).into())
-        );
-        assert_eq!(
-            address("00000000000000000000000001000000:0050").map(|a| a.to_string()),
-            Some("[::1]:80".into())
-        );
-        let unix = "0000000000000000: 00000003 00000000 00000000 0001 03 777 /run/x.sock";
-        let words = parse_line("unix", unix, 777);
-        assert_eq!(words.as_deref(), Some("unix socket /run/x.sock"));
-        for bad in ["", "a b", "0: 0:0 0:0 0 0 0 0 0 0 x"] {
-            assert_eq!(parse_line("tcp", bad, 1), None);
-        }
-    }
-
-    #[test]
-    fn the_child_behind_a_pipe_is_found() {
-        let mut child = std::process::Command::new("sleep")
-            .arg("30")
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        let thread = crate::sys::thread_id();
-        let number = std::os::fd::AsRawFd::as_raw_fd(child.stdout.as_ref().unwrap());
-        let Some(Descriptor::Pipe(inode)) = Descriptor::of(thread, number as u64) else {
+    fn a_pipes_ends_are_told_apart() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let of = |number| Descriptor::resolve(crate::capture::call::tests::own_thread(), number);
+        let Some(Descriptor::Pipe { inode, end }) = of(reader.as_raw_fd()) else {
             panic!("not a pipe");
         };
-        let found = child_with_pipe(thread, inode);
-        let _ = child.kill();
-        let _ = child.wait();
-        assert_eq!(found, Some(child.id() as i32));
-        assert_eq!(child_with_pipe(thread, inode), None);
+        assert_eq!(end, End::Reads);
+        let end = End::Writes;
+        assert_eq!(
+            of(writer.as_raw_fd()),
+            Some(Descriptor::Pipe { inode, end })
+        );
+        assert!(End::Reads.is_opposite(End::Writes) && End::Reads.is_opposite(End::Either));
+        assert!(!End::Reads.is_opposite(End::Reads) && End::Either.is_opposite(End::Reads));
+        assert_eq!(of(-1), None);
+        assert_eq!(of(i32::MAX), None);
+        assert_eq!(Descriptor::resolve(-1, 0), None);
+    }
+
+    #[test]
+    fn targets_of_an_epoll_instance_are_read() {
+        let line = "tfd:        5 events:       19 data: ffffffff00000005  pos:0 ino:1a2b sdev:8";
+        assert_eq!(parse_target(line), Some((5, Some(0x1a2b))));
+        assert_eq!(parse_target("tfd: 5 events: 19"), Some((5, None)));
+        for bad in ["", "pos:\t0", "tfd:", "tfd: x", "tfd: 99999999999"] {
+            assert_eq!(parse_target(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn text_of_others_is_shortened() {
+        assert_eq!(readable("it's \"x\""), "it's \"x\"");
+        assert_eq!(readable(&"é".repeat(300)).chars().count(), 257);
     }
 }

@@ -6,6 +6,7 @@ use gimli::UnwindContext;
 
 use super::modules::{Module, Modules};
 use super::proc::ThreadFiles;
+use super::socket::Sockets;
 use super::symbolize::{ModuleRef, Symbolizer, place};
 use super::unwind::{Registers, StackCopy, Unwinder, Walk};
 use super::{Blocked, Call, CallKind, Clocks, Confidence, Result, Stack, State, call};
@@ -36,7 +37,7 @@ pub(crate) struct Capturer {
     modules: Modules,
     context: UnwindContext<usize>,
     symbolizer: Symbolizer,
-    descriptors: call::Descriptors,
+    sockets: Sockets,
     has_state: bool,
     has_perf: bool,
     interrupt: bool,
@@ -69,7 +70,7 @@ impl Capturer {
             modules: Modules::default(),
             context: UnwindContext::new(),
             symbolizer: Symbolizer::new(),
-            descriptors: call::Descriptors::default(),
+            sockets: Sockets::default(),
             // One's own state is always "running".
             has_state: own.state().is_some() && own.slices().is_some(),
             has_perf: Event::open(thread::id()).is_ok(),
@@ -134,31 +135,34 @@ impl Capturer {
         self.has_state.then(|| thread.files.clocks())?
     }
 
-    /// What kind of call it is, as far as one glance tells.
-    pub(crate) fn kind(&self, thread: &Thread, blocked: &Blocked) -> Option<CallKind> {
-        let memory = |address, into: &mut [u8]| memory::read_exact(address, into);
-        call::kind(blocked, thread.files.thread(), &memory)
+    /// What kind of call it is, if that takes no reading.
+    pub(crate) fn kind(&self, blocked: &Blocked) -> Option<CallKind> {
+        call::kind_without_descriptor(blocked.number, blocked.arguments)
     }
 
     /// The call in words.
     pub(crate) fn describe(&mut self, thread: &Thread, blocked: &Blocked) -> Option<Call> {
         let memory = |address, into: &mut [u8]| memory::read_exact(address, into);
+        let (number, arguments) = (blocked.number, blocked.arguments);
         let thread = thread.files.thread();
         Some(call::describe(
-            blocked,
+            number,
+            arguments,
             thread,
             &memory,
-            &mut self.descriptors,
+            &mut self.sockets,
         ))
     }
 
     /// The stack of a thread that was seen in `state` within the poll of
-    /// `mark`. A bug in here that panics is an answer like any other.
+    /// `mark`, which must be going on when its copy is there. A bug in here
+    /// that panics is an answer like any other.
     pub(crate) fn stack(
         &mut self,
         thread: &mut Thread,
         state: State,
         mark: Mark,
+        is_same_poll: &dyn Fn() -> bool,
     ) -> std::result::Result<Arc<Stack>, Result> {
         if mark.stack == 0 {
             return Err(Result::Unreadable);
@@ -171,6 +175,9 @@ impl Capturer {
                 }
                 State::Running => self.sample(thread, mark)?,
             };
+            if !is_same_poll() {
+                return Err(Result::Moved);
+            }
             Ok(Arc::new(self.read(registers, &stack, mark)))
         }))
         .unwrap_or(Err(Result::Panicked))

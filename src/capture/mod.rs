@@ -7,7 +7,8 @@
 //! | `frame` | [`Frame`], [`Place`], [`Confidence`], as users see them |
 //! | `engine` | one look: which means, in which order, verified |
 //! | `proc` | a thread's state and clocks in `/proc` |
-//! | `call`, `descriptor` | a system call in words |
+//! | `call`, `call_table`, `call_memory` | a system call: its kind, and in words |
+//! | `descriptor`, `socket`, `child` | what the call's descriptor is |
 //! | `modules` | executable and libraries, with copies of their unwind tables |
 //! | `unwind`, `prologue` | the walk up a copied stack |
 //! | `symbolize`, `names` | addresses to functions and lines; which is the user's own |
@@ -15,6 +16,12 @@
 
 #[cfg(all(feature = "capture", target_os = "linux"))]
 mod call;
+#[cfg(all(feature = "capture", target_os = "linux"))]
+mod call_memory;
+#[cfg(all(feature = "capture", target_os = "linux"))]
+mod call_table;
+#[cfg(all(feature = "capture", target_os = "linux"))]
+mod child;
 #[cfg(all(feature = "capture", target_os = "linux"))]
 mod descriptor;
 #[cfg(all(feature = "capture", target_os = "linux"))]
@@ -31,6 +38,8 @@ mod none;
 mod proc;
 #[cfg(all(feature = "capture", target_os = "linux"))]
 mod prologue;
+#[cfg(all(feature = "capture", target_os = "linux"))]
+mod socket;
 #[cfg(all(feature = "capture", target_os = "linux"))]
 mod symbolize;
 #[cfg(all(feature = "capture", target_os = "linux"))]

@@ -39,7 +39,7 @@ impl Capturer {
         None
     }
 
-    pub(crate) fn kind(&self, _thread: &Thread, _blocked: &Blocked) -> Option<CallKind> {
+    pub(crate) fn kind(&self, _blocked: &Blocked) -> Option<CallKind> {
         None
     }
 
@@ -52,6 +52,7 @@ impl Capturer {
         _thread: &mut Thread,
         _state: State,
         _mark: Mark,
+        _is_same_poll: &dyn Fn() -> bool,
     ) -> std::result::Result<Arc<Stack>, Result> {
         Err(Result::Unreadable)
     }

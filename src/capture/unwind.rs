@@ -131,6 +131,10 @@ pub(crate) struct Unwinder<'u> {
 }
 
 /// What one frame's tables say.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made and used up at once, for each frame"
+)]
 enum Step {
     Caller(Registers),
     /// The frame pointer is needed and not known; these it may be.

@@ -15,6 +15,8 @@ mod collector;
 mod families;
 #[cfg(feature = "server")]
 mod findings;
+#[cfg(feature = "flamegraph")]
+mod flamegraph;
 pub mod names;
 #[cfg(feature = "server")]
 mod respond;

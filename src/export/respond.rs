@@ -15,6 +15,8 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// Prometheus' text format; the version is that of the format.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const JSON: &str = "application/json";
+#[cfg(feature = "flamegraph")]
+const SVG: &str = "image/svg+xml";
 const HTML: &str = "text/html; charset=utf-8";
 
 const INDEX: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
@@ -22,6 +24,8 @@ const INDEX: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
 <h1>Runtime health</h1><ul>\
 <li><a href=\"/metrics\">/metrics</a>: for Prometheus</li>\
 <li><a href=\"/findings\">/findings</a>: which handlers block the executor (JSON)</li>\
+<li><a href=\"/findings/flamegraph.svg\">/findings/flamegraph.svg</a>: where their time went \
+(feature <code>flamegraph</code>)</li>\
 </ul></html>\n";
 
 pub(super) fn respond<B>(shared: &Shared, request: &Request<B>) -> Response<Full<Bytes>> {
@@ -39,6 +43,8 @@ pub(super) fn respond<B>(shared: &Shared, request: &Request<B>) -> Response<Full
     let (content_type, page) = match request.uri().path() {
         "/metrics" => (METRICS, render(shared)),
         "/findings" => (JSON, findings::document(shared)),
+        #[cfg(feature = "flamegraph")]
+        "/findings/flamegraph.svg" => (SVG, super::flamegraph::svg(shared)),
         "/" => (HTML, INDEX.to_owned()),
         _ => {
             let hint = "not found; there are /metrics and /findings\n";

@@ -89,8 +89,9 @@ pub(crate) fn sample(thread: i32, limit: u64, patience: Duration) -> Option<Samp
     DESK.filled
         .store(usize::try_from(limit).ok()?, Ordering::Relaxed);
     DESK.state.store(thread, Ordering::Release);
+    let process = std::process::id();
     // SAFETY: takes numbers; a thread that is gone is an error.
-    let sent = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, number()) };
+    let sent = unsafe { libc::syscall(libc::SYS_tgkill, process, thread, number()) };
     let step = Duration::from_micros(50);
     let mut waited = Duration::ZERO;
     while sent == 0 && DESK.state.load(Ordering::Acquire) != FILLED {

@@ -85,6 +85,12 @@ impl Finding {
         advice(self.cause)
     }
 
+    /// Whether both are of one kind.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (&self.route, self.method, self.cause, &self.place)
+            == (&other.route, other.method, other.cause, &other.place)
+    }
+
     /// Whether the handler's own code is to blame: not for
     /// [`Cause::Preempted`], where the machine is, nor for
     /// [`Cause::BlockInPlace`], where nobody waits, nor for [`Cause::Unknown`].

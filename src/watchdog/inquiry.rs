@@ -4,7 +4,9 @@ use std::time::Duration;
 use super::classify::{Evidence, Looks, Watched, classify};
 use super::limit::CaptureLimit;
 use super::{Cause, Times};
-use crate::capture::{Call, CallKind, Capturer, Clocks, Place, Result, Stack, State, Thread};
+use crate::capture::{
+    Blocked, Call, CallKind, Capturer, Clocks, Place, Result, Stack, State, Thread,
+};
 use crate::clock::Clock;
 use crate::slot::{InProgress, Slot};
 
@@ -19,7 +21,8 @@ pub(super) struct Inquiry {
     looks: Looks,
     /// Elapsed ticks at which the stack is looked at next.
     next_stack: u64,
-    call: Option<Call>,
+    /// The call it was last described in.
+    call: Option<(Blocked, Call)>,
     /// Distinct stacks, the latest last, with how often each was met.
     stacks: Vec<(Option<CallKind>, Arc<Stack>, u32)>,
     diagnosis: Option<Arc<Diagnosis>>,
@@ -99,29 +102,55 @@ impl Inquiry {
         match state {
             State::Running => self.looks.running = self.looks.running.saturating_add(1),
             State::Blocked(blocked) => {
-                if wants_stack {
-                    let call = tools.capturer.describe(thread, &blocked);
-                    kind = call.as_ref().map(|call| call.kind);
-                    self.call = call.or(self.call.take());
-                } else {
-                    kind = tools.capturer.kind(thread, &blocked);
-                }
+                kind = self.kind(&blocked, wants_stack, thread, tools);
                 if let Some(kind) = kind {
                     self.looks.add(kind);
                 }
             }
         }
-        if wants_stack {
-            while self.next_stack <= elapsed {
-                self.next_stack = self.next_stack.saturating_mul(2).max(1);
-            }
-            self.take_stack(poll, kind, state, thread, tools);
-        }
         // It may be over, and what was seen another poll's.
         if slot.activity() != poll.sequence {
             return;
         }
-        let diagnosis = self.diagnose(thread, tools);
+        let times = self.times(thread, tools);
+        // First of all: should it end while its stack is read, it is counted
+        // under this.
+        self.judge(poll, slot, times, tools);
+        if wants_stack {
+            while self.next_stack <= elapsed {
+                self.next_stack = self.next_stack.saturating_mul(2).max(1);
+            }
+            self.take_stack(poll, kind, state, slot, thread, tools);
+            self.judge(poll, slot, times, tools);
+        }
+    }
+
+    /// What it is blocked in. Most calls tell by their number; for the rest a
+    /// descriptor is resolved, once as long as nothing changes.
+    fn kind(
+        &mut self,
+        blocked: &Blocked,
+        in_words: bool,
+        thread: &Thread,
+        tools: &mut Tools<'_>,
+    ) -> Option<CallKind> {
+        if let Some((last, call)) = &self.call
+            && last == blocked
+        {
+            return Some(call.kind);
+        }
+        let kind = tools.capturer.kind(blocked);
+        if kind.is_some() && !in_words {
+            return kind;
+        }
+        let call = tools.capturer.describe(thread, blocked)?;
+        let kind = call.kind;
+        self.call = Some((*blocked, call));
+        Some(kind)
+    }
+
+    fn judge(&mut self, poll: &InProgress, slot: &Slot, times: Option<Watched>, tools: &Tools<'_>) {
+        let diagnosis = self.diagnose(times, tools);
         slot.judge(poll.sequence, diagnosis.cause().into());
         self.diagnosis = Some(Arc::new(diagnosis));
     }
@@ -131,12 +160,15 @@ impl Inquiry {
         poll: &InProgress,
         kind: Option<CallKind>,
         state: State,
+        slot: &Slot,
         thread: &mut Thread,
         tools: &mut Tools<'_>,
     ) {
         let key = (poll.series, poll.phase, kind);
-        let taken = if tools.limit.allows(key, tools.clock.ticks()) {
-            tools.capturer.stack(thread, state, poll.mark)
+        let now = tools.clock.ticks();
+        let taken = if tools.limit.allows(&key, now) {
+            let is_same = || slot.activity() == poll.sequence;
+            tools.capturer.stack(thread, state, poll.mark, &is_same)
         } else {
             Err(Result::Limited)
         };
@@ -145,6 +177,7 @@ impl Inquiry {
             Err(result) => *result,
         });
         let Ok(stack) = taken else { return };
+        tools.limit.taken(key, now);
         let known = self
             .stacks
             .iter_mut()
@@ -163,20 +196,21 @@ impl Inquiry {
         }
     }
 
-    fn diagnose(&self, thread: &Thread, tools: &Tools<'_>) -> Diagnosis {
-        let elapsed = tools
-            .clock
-            .nanos(tools.clock.ticks().saturating_sub(self.since));
-        let times = self
-            .baseline
-            .zip(tools.capturer.clocks(thread))
-            .map(|(then, now)| Watched {
-                elapsed,
-                cpu: now.cpu.saturating_sub(then.cpu),
-                wait: now.wait.saturating_sub(then.wait),
-            })
-            // Too short to tell a share.
-            .filter(|times| times.elapsed >= 500_000);
+    /// What the thread has done since the baseline.
+    fn times(&self, thread: &Thread, tools: &Tools<'_>) -> Option<Watched> {
+        let then = self.baseline?;
+        let now = tools.capturer.clocks(thread)?;
+        let ticks = tools.clock.ticks().saturating_sub(self.since);
+        let times = Watched {
+            elapsed: tools.clock.nanos(ticks),
+            cpu: now.cpu.saturating_sub(then.cpu),
+            wait: now.wait.saturating_sub(then.wait),
+        };
+        // Too short to tell a share.
+        (times.elapsed >= 500_000).then_some(times)
+    }
+
+    fn diagnose(&self, times: Option<Watched>, tools: &Tools<'_>) -> Diagnosis {
         let shows = |is: fn(&Stack) -> bool| self.stacks.iter().any(|(_, stack, _)| is(stack));
         let evidence = Evidence {
             times,
@@ -223,7 +257,7 @@ impl Inquiry {
                 .call
                 .as_ref()
                 .filter(|_| is_call)
-                .map(|call| Arc::clone(&call.words)),
+                .map(|(_, call)| Arc::clone(&call.words)),
             stack: shown.cloned(),
             times: times.map(|times| Times {
                 on_cpu: Duration::from_nanos(times.cpu),

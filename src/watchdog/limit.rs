@@ -39,19 +39,25 @@ impl CaptureLimit {
         }
     }
 
-    /// Whether a stack may be taken now; if so it is counted.
-    pub(super) fn allows(&mut self, key: Key, now: u64) -> bool {
+    /// Whether a stack may be taken now; if so the attempt is counted.
+    pub(super) fn allows(&mut self, key: &Key, now: u64) -> bool {
         let earned = now.saturating_sub(self.credited);
         self.credited = now;
         self.credit = self.credit.saturating_add(earned).min(self.most);
         let due = self
             .last
-            .get(&key)
+            .get(key)
             .is_none_or(|last| now.saturating_sub(*last) >= self.interval);
         if !due || self.most == 0 || self.credit < self.spacing {
             return false;
         }
         self.credit -= self.spacing;
+        true
+    }
+
+    /// There is a stack of this kind now; an attempt that failed does not
+    /// stand in the way of the next.
+    pub(super) fn taken(&mut self, key: Key, now: u64) {
         if self.last.len() >= MAX_KEYS {
             let interval = self.interval;
             self.last
@@ -61,7 +67,6 @@ impl CaptureLimit {
             }
         }
         self.last.insert(key, now);
-        true
     }
 }
 
@@ -85,13 +90,21 @@ mod tests {
         (limit, clock.ticks_in(Duration::from_secs(1)))
     }
 
+    fn take(limit: &mut CaptureLimit, route: u32, now: u64) -> bool {
+        let allowed = limit.allows(&key(route), now);
+        if allowed {
+            limit.taken(key(route), now);
+        }
+        allowed
+    }
+
     #[test]
     fn captures_are_bounded_over_all() {
         let (mut limit, second) = limit(10, 0);
-        let taken = (0..100).filter(|i| limit.allows(key(*i), 0)).count();
+        let taken = (0..100).filter(|i| take(&mut limit, *i, 0)).count();
         assert_eq!(taken, 10);
         let later = (0..100)
-            .filter(|i| limit.allows(key(*i), second / 2))
+            .filter(|i| take(&mut limit, *i, second / 2))
             .count();
         assert_eq!(later, 5);
     }
@@ -99,15 +112,17 @@ mod tests {
     #[test]
     fn captures_are_bounded_for_each_finding() {
         let (mut limit, second) = limit(1_000, 10);
-        assert!(limit.allows(key(0), second));
-        assert!(!limit.allows(key(0), 2 * second));
-        assert!(limit.allows(key(1), 2 * second));
-        assert!(limit.allows(key(0), 12 * second));
+        // One that fails does not count.
+        assert!(limit.allows(&key(0), second));
+        assert!(take(&mut limit, 0, second));
+        assert!(!take(&mut limit, 0, 2 * second));
+        assert!(take(&mut limit, 1, 2 * second));
+        assert!(take(&mut limit, 0, 12 * second));
     }
 
     #[test]
     fn none_is_an_option() {
         let (mut limit, second) = limit(0, 0);
-        assert!(!limit.allows(key(0), 100 * second));
+        assert!(!take(&mut limit, 0, 100 * second));
     }
 }

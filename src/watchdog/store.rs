@@ -114,6 +114,9 @@ impl FindingStore {
                 None => state.latest(series, cause, phase),
             };
             if !state.entries.contains_key(&key) {
+                state.adopt_placeless(&key, phase);
+            }
+            if !state.entries.contains_key(&key) {
                 state.make_room(self.max);
             }
             let entry = state
@@ -224,6 +227,19 @@ impl State {
             .filter(|(key, entry)| (key.0, key.1) == (series, cause) && entry.phase == phase)
             .max_by_key(|(_, entry)| entry.last_seen_ticks)
             .map_or((series, cause, None), |(key, _)| key.clone())
+    }
+
+    /// What was seen before the first stack of its kind goes to the place that
+    /// stack shows.
+    fn adopt_placeless(&mut self, key: &Key, phase: Phase) {
+        let placeless = (key.0, key.1, None);
+        let is_same =
+            |entry: &Entry| entry.phase == phase && entry.ended[1] + entry.running[1] == 0;
+        if self.entries.get(&placeless).is_some_and(is_same)
+            && let Some(entry) = self.entries.remove(&placeless)
+        {
+            self.entries.insert(key.clone(), entry);
+        }
     }
 
     fn make_room(&mut self, max: usize) {

@@ -2,6 +2,8 @@
 #![warn(unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
 // Without the exporter nobody reads much of what is recorded.
 #![cfg_attr(not(feature = "server"), allow(dead_code, unused_imports))]
+// Nor can anybody look where threads cannot be read.
+#![cfg_attr(not(all(feature = "capture", target_os = "linux")), allow(dead_code))]
 
 mod blocking;
 mod builder;

@@ -65,6 +65,16 @@ impl Capturer {
         // Where that fails (before Linux 5.9) the files count against the
         // service's limit, as everybody's do.
         let _ = thread::unshare_descriptors();
+        Self::with_table(interrupt)
+    }
+
+    /// With the descriptor table of the service: a test's thread has use for it.
+    #[cfg(test)]
+    fn for_test() -> Self {
+        Self::with_table(false)
+    }
+
+    fn with_table(interrupt: bool) -> Self {
         let own = ThreadFiles::open(thread::id(), true);
         Self {
             modules: Modules::default(),
@@ -325,3 +335,7 @@ fn was_in_call(sample: &Sample) -> bool {
         && memory::read_exact(code.wrapping_sub(2), &mut before)
         && before == [0x0f, 0x05]
 }
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

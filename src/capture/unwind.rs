@@ -39,7 +39,7 @@ use arch::{FRAME_POINTER, REGISTERS, RETURN_ADDRESS, SAVED, STACK_POINTER};
 /// Frames of one walk, and steps of all its attempts together: both bound the
 /// time of a look.
 const MAX_FRAMES: usize = 4096;
-const MAX_STEPS: usize = 16 * MAX_FRAMES;
+const MAX_STEPS: usize = 2 * MAX_FRAMES;
 /// Beginnings of one function that are read.
 const MAX_PROLOGUES: usize = 4;
 /// Words of a stack that are tried as a return address, where nothing better
@@ -154,7 +154,7 @@ impl Unwinder<'_> {
         };
         let mut longest = Vec::new();
         let mut branches = vec![start];
-        let mut scanned_from = None;
+        let mut scanned_from = Some(registers);
         while let Some(branch) = branches.pop() {
             frames.truncate(branch.frames);
             let mut registers = branch.registers;

@@ -122,8 +122,10 @@ impl Loop {
     fn run(mut self) {
         let instance = Arc::clone(&self.shared.instance);
         instance.alarm.watched_by(std::thread::current());
-        // Nothing in there panics but by a bug; then there are no names.
-        let _ = catch_unwind(AssertUnwindSafe(|| self.capturer.load()));
+        if self.shared.options.captures_per_second > 0 {
+            // Nothing in there panics but by a bug; then there are no names.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.capturer.load()));
+        }
         let rest = instance.clock.ticks_in(REST.max(self.tick * 2));
         while !self.stopped() {
             let now = self.look();

@@ -7,7 +7,7 @@ use gimli::UnwindContext;
 use super::modules::{Module, Modules};
 use super::proc::ThreadFiles;
 use super::socket::Sockets;
-use super::symbolize::{ModuleRef, Symbolizer, place};
+use super::symbolize::{ModuleRef, Symbolizer, file_name, place};
 use super::unwind::{Registers, StackCopy, Unwinder, Walk};
 use super::{Blocked, Call, CallKind, Clocks, Confidence, Result, Stack, State, call};
 use crate::slot::Mark;
@@ -231,7 +231,10 @@ impl Capturer {
             self.refresh();
             self.walk(registers, stack, mark)
         };
-        if walk.confidence != Confidence::Exact && known && self.refresh() {
+        // What was unloaded may have made room for another, which is walked by
+        // the wrong tables or has the wrong names. 1 µs for each library.
+        let is_doubtful = walk.confidence != Confidence::Exact || !are_still_there(&walk);
+        if is_doubtful && known && self.refresh() {
             walk = self.walk(registers, stack, mark);
         }
         let mut frames = Vec::new();
@@ -242,7 +245,7 @@ impl Capturer {
             Confidence::Exact => {
                 let mut modules = walk.frames.iter().map(|(module, _)| module);
                 let own = modules.find(|module| module.is_executable);
-                let name = own.and_then(|module| module.path.rsplit('/').next());
+                let name = own.map(|module| file_name(&module.path));
                 place(
                     &frames,
                     name.unwrap_or_default(),
@@ -278,11 +281,22 @@ impl Capturer {
     }
 }
 
+fn are_still_there(walk: &Walk) -> bool {
+    let mut checked: Option<&Arc<Module>> = None;
+    walk.frames.iter().all(|(module, _)| {
+        let is_same = checked
+            .replace(module)
+            .is_some_and(|last| Arc::ptr_eq(last, module));
+        is_same || module.is_executable || module.is_still_there()
+    })
+}
+
 fn reference(module: &Module) -> ModuleRef {
     ModuleRef {
         path: Arc::clone(&module.path),
         is_executable: module.is_executable,
         bias: module.bias,
+        head: Arc::clone(&module.head),
     }
 }
 

@@ -172,10 +172,12 @@ fn calls() -> Vec<Call> {
                 ended == 0
             }),
         ),
-        // SAFETY: takes a number.
         (
             "usleep",
-            Box::new(|millis| unsafe { libc::usleep(millis as u32 * 1000) } == 0),
+            Box::new(|millis| {
+                // SAFETY: takes a number.
+                unsafe { libc::usleep(millis as u32 * 1000) == 0 }
+            }),
         ),
         (
             "nanosleep",

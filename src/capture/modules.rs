@@ -16,6 +16,8 @@ pub(crate) struct Module {
     pub(crate) build_id: Option<Arc<str>>,
     pub(super) start: u64,
     pub(super) end: u64,
+    /// Its first page, by which it is told from what comes after it.
+    pub(super) head: Arc<[u8]>,
     header: Table,
     frames: Table,
 }
@@ -30,6 +32,10 @@ struct Table {
 /// Larger unwind tables are not copied.
 const MAX_TABLE: u64 = 64 << 20;
 
+/// In a library's first page are its headers, its build id and, of a small one,
+/// its names. Nothing writes there.
+pub(super) const PAGE: usize = 4096;
+
 impl Module {
     /// Its unwind tables, if it has any.
     pub(super) fn unwind(&self) -> Option<Unwind<'_>> {
@@ -43,6 +49,13 @@ impl Module {
             frames: EhFrame::new(&self.frames.bytes, LittleEndian),
             bases,
         })
+    }
+
+    /// Whether it is what lies at its addresses now.
+    pub(super) fn is_still_there(&self) -> bool {
+        let mut head = [0; PAGE];
+        head.get_mut(..self.head.len())
+            .is_some_and(|head| memory::read_exact(self.start, head) && *head == *self.head)
     }
 
     pub(super) fn has_code_at(&self, address: u64) -> bool {
@@ -127,34 +140,46 @@ impl Modules {
 }
 
 fn parse_maps(maps: &str) -> Vec<Mapped> {
-    let mut list: Vec<Mapped> = Vec::new();
+    // And whether it has code: a file of which the watchdog reads the symbols
+    // is mapped, too, perhaps right beside the library itself.
+    let mut list: Vec<(Mapped, bool)> = Vec::new();
     for line in maps.lines() {
         let mut words = line.splitn(6, ' ');
         let parsed = (|| {
             let (start, end) = words.next()?.split_once('-')?;
             let start = u64::from_str_radix(start, 16).ok()?;
             let end = u64::from_str_radix(end, 16).ok()?;
-            let inode = words.nth(3)?.parse().ok()?;
+            let has_code = words.next()?.contains('x');
+            let is_first = u64::from_str_radix(words.next()?, 16) == Ok(0) && !has_code;
+            let inode = words.nth(1)?.parse().ok()?;
             let path = words.next()?.trim_start();
             // Files and the vdso; not stacks, heaps and devices.
             let wanted = path == "[vdso]" || (path.starts_with('/') && inode != 0);
-            wanted.then(|| Mapped {
+            let path = path.to_owned();
+            let mapped = Mapped {
                 start,
                 end,
                 inode,
-                path: path.to_owned(),
-            })
+                path,
+            };
+            wanted.then_some((mapped, is_first, has_code))
         })();
-        let Some(next) = parsed else { continue };
+        let Some((next, is_first, has_code)) = parsed else {
+            continue;
+        };
         match list.last_mut() {
             // With the gaps and the anonymous parts (.bss) between them.
-            Some(last) if last.inode == next.inode && last.path == next.path => {
+            Some((last, code))
+                if !is_first && last.inode == next.inode && last.path == next.path =>
+            {
                 last.end = next.end;
+                *code |= has_code;
             }
-            _ => list.push(next),
+            _ => list.push((next, has_code)),
         }
     }
-    list
+    let with_code = list.into_iter().filter(|(_, has_code)| *has_code);
+    with_code.map(|(mapped, _)| mapped).collect()
 }
 
 const PT_LOAD: u32 = 1;
@@ -212,6 +237,7 @@ fn read_module(mapped: &Mapped, executable: Option<&str>) -> Option<Module> {
         build_id,
         start: mapped.start,
         end,
+        head: copy(mapped.start, PAGE as u64)?.bytes.into(),
         header,
         frames,
     })
@@ -306,6 +332,20 @@ mod tests {
         assert_eq!((seen[0].start, seen[0].end), (0x55a0, 0x55c0));
         assert_eq!(seen[0].path, "/app/my service");
         assert_eq!(seen[1].path, "[vdso]");
+    }
+
+    #[test]
+    fn a_file_that_is_read_beside_its_library_is_no_part_of_it() {
+        let maps = "\
+7000-7900 r--p 00000000 fe:00 9                                          /lib/libc.so.6
+7900-7a00 r--p 00000000 fe:00 9                                          /lib/libc.so.6
+7a00-7b00 r-xp 00000100 fe:00 9                                          /lib/libc.so.6
+7b00-7c00 rw-p 00000200 fe:00 9                                          /lib/libc.so.6
+7c00-8500 r--p 00000000 fe:00 9                                          /lib/libc.so.6
+";
+        let seen = parse_maps(maps);
+        assert_eq!(seen.len(), 1);
+        assert_eq!((seen[0].start, seen[0].end), (0x7900, 0x7c00));
     }
 
     #[test]

@@ -1,4 +1,6 @@
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +15,8 @@ pub(crate) struct ModuleRef {
     pub(crate) path: Arc<str>,
     pub(crate) is_executable: bool,
     pub(crate) bias: u64,
+    /// Its first bytes in memory.
+    pub(crate) head: Arc<[u8]>,
 }
 
 /// A frame, and the name its function has for the compiler.
@@ -74,16 +78,24 @@ impl Symbolizer {
 fn open(module: &ModuleRef) -> Option<Loader> {
     if module.is_executable {
         Loader::new("/proc/self/exe").ok()
-    } else if module.path.starts_with('/') {
+    } else if module.path.starts_with('/') && is_of(Path::new(&*module.path), &module.head) {
         Loader::new(Path::new(&*module.path)).ok()
     } else {
         None
     }
 }
 
+/// Whether a file is what is mapped, not what has replaced it since.
+fn is_of(file: &Path, head: &[u8]) -> bool {
+    let mut begin = Vec::new();
+    let length = head.len() as u64;
+    let read = File::open(file).and_then(|file| file.take(length).read_to_end(&mut begin));
+    // Behind a short file's end a page is filled with zeros.
+    read.is_ok() && head.starts_with(&begin) && !begin.is_empty()
+}
+
 fn read(loader: Option<&Loader>, module: &ModuleRef, offset: u64) -> Vec<Expanded> {
-    let file_name = module.path.rsplit('/').next().unwrap_or_default();
-    let file_name: Arc<str> = file_name.trim_end_matches(" (deleted)").into();
+    let file_name: Arc<str> = file_name(&module.path).into();
     let expanded = |name: Option<String>, file: Option<&str>, line: Option<u32>| {
         let readable = name
             .as_deref()
@@ -144,6 +156,12 @@ fn read(loader: Option<&Loader>, module: &ModuleRef, offset: u64) -> Vec<Expande
         last.frame.inlined = false;
     }
     frames
+}
+
+/// Of a path in `/proc/self/maps`, whether the file is still there or not.
+pub(crate) fn file_name(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.strip_suffix(" (deleted)").unwrap_or(name)
 }
 
 fn demangle(name: &str) -> String {

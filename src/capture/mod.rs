@@ -12,6 +12,7 @@
 //! | `modules` | executable and libraries, with copies of their unwind tables |
 //! | `unwind`, `prologue` | the walk up a copied stack |
 //! | `symbolize`, `names` | addresses to functions and lines; which is the user's own |
+//! | `garbage` | a test: random stacks and prologues, and a corpus of seeds |
 //! | `none` | what stands for all this on other platforms |
 
 #[cfg(all(feature = "capture", target_os = "linux"))]
@@ -28,6 +29,14 @@ mod descriptor;
 mod engine;
 mod evidence;
 mod frame;
+#[cfg(all(
+    test,
+    feature = "capture",
+    target_os = "linux",
+    target_arch = "x86_64",
+    not(miri)
+))]
+mod garbage;
 #[cfg(all(feature = "capture", target_os = "linux"))]
 mod modules;
 #[cfg(all(feature = "capture", target_os = "linux"))]

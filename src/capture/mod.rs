@@ -29,8 +29,8 @@ mod descriptor;
 mod engine;
 mod evidence;
 mod frame;
+#[cfg(test)]
 #[cfg(all(
-    test,
     feature = "capture",
     target_os = "linux",
     target_arch = "x86_64",

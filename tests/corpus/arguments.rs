@@ -1,0 +1,58 @@
+use lexopt::prelude::*;
+
+/// The number; a gate runs no fewer.
+const RUNS: u64 = 20;
+
+pub(crate) struct Arguments {
+    pub(crate) role: Role,
+    pub(crate) runs: u64,
+    /// A case that cannot run here is a failure.
+    pub(crate) all: bool,
+    filter: Option<String>,
+}
+
+/// What this process is.
+#[derive(Clone, Copy)]
+pub(crate) enum Role {
+    Whole,
+    /// Burns a processor until its standard input ends.
+    Hog,
+    /// Is where no resolver answers.
+    Resolving,
+}
+
+impl Arguments {
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        self.filter
+            .as_ref()
+            .is_none_or(|filter| name.contains(filter.as_str()))
+    }
+}
+
+/// `None` if there is nothing to run.
+pub(crate) fn parse() -> Result<Option<Arguments>, lexopt::Error> {
+    let mut arguments = Arguments {
+        role: Role::Whole,
+        runs: RUNS,
+        all: false,
+        filter: None,
+    };
+    let mut words = lexopt::Parser::from_env();
+    while let Some(word) = words.next()? {
+        match word {
+            Long("runs") => arguments.runs = words.value()?.parse()?,
+            Long("all") => arguments.all = true,
+            Long("hog") => arguments.role = Role::Hog,
+            Long("resolving") => arguments.role = Role::Resolving,
+            Value(filter) => arguments.filter = Some(filter.string()?),
+            // What test runners ask of every test binary.
+            Long("list") => return Ok(None),
+            Long("nocapture" | "quiet" | "exact" | "include-ignored") | Short('q') => {}
+            Long("test-threads" | "format" | "color" | "skip") => {
+                words.value()?;
+            }
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(Some(arguments))
+}

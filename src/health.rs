@@ -1,4 +1,4 @@
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -8,6 +8,7 @@ use crate::builder::{Builder, Options};
 use crate::capture;
 use crate::error::Error;
 use crate::instance::Instance;
+use crate::local::Local;
 use crate::primitive::{AtomicU64, add_exclusive};
 use crate::recorder::Histogram;
 use crate::route::NONE;
@@ -35,6 +36,20 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Sends the runtimes their probes. Each also says, where it is polled, that
+    /// this thread is its runtime's.
+    pub(crate) fn probe_runtimes(&self) {
+        let instance = Arc::downgrade(&self.instance);
+        self.runtimes.probe(&self.instance.clock, |runtime| {
+            let instance = Weak::clone(&instance);
+            move || {
+                if let Some(instance) = instance.upgrade() {
+                    Local::works_for(&instance, runtime);
+                }
+            }
+        });
+    }
+
     /// An attempt at a stack has ended. Only the watchdog may call it.
     pub(crate) fn count_capture(&self, result: capture::Result) {
         add_exclusive(&self.captures[result as usize], 1);

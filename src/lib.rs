@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 #![warn(unreachable_pub, clippy::expect_used, clippy::unwrap_used)]
-// Without the exporter nobody reads much of what is recorded.
-#![cfg_attr(not(feature = "server"), allow(dead_code, unused_imports))]
-// Nor can anybody look where threads cannot be read.
-#![cfg_attr(not(all(feature = "capture", target_os = "linux")), allow(dead_code))]
+// Without the exporter nobody reads much of what is recorded; nor can anybody
+// look where threads cannot be read.
+#![cfg_attr(
+    not(all(feature = "server", feature = "capture", target_os = "linux")),
+    allow(dead_code)
+)]
+#![cfg_attr(not(feature = "server"), allow(unused_imports))]
 
 mod blocking;
 mod builder;

@@ -8,11 +8,12 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
+use std::thread::AccessError;
 
 use crate::instance::Instance;
 use crate::recorder::{RouteId, Shard};
 use crate::route::RouteCache;
-use crate::slot::Slot;
+use crate::slot::{RuntimeId, Slot};
 
 #[derive(Debug)]
 pub(crate) struct Local {
@@ -41,22 +42,21 @@ impl Local {
     /// is being torn down.
     #[inline]
     pub(crate) fn of(instance: &Arc<Instance>) -> Option<Rc<Self>> {
-        let first =
-            FIRST.try_with(|first| first.get().filter(|local| local.is_of(instance)).cloned());
-        match first {
+        match Self::known_first(instance) {
             Ok(Some(local)) => Some(local),
             Ok(None) => Self::of_other(instance),
             Err(_) => None,
         }
     }
 
+    #[inline]
+    fn known_first(instance: &Arc<Instance>) -> Result<Option<Rc<Self>>, AccessError> {
+        FIRST.try_with(|first| first.get().filter(|local| local.is_of(instance)).cloned())
+    }
+
     #[cold]
     fn of_other(instance: &Arc<Instance>) -> Option<Rc<Self>> {
-        let known = OTHERS.try_with(|others| {
-            let others = others.try_borrow().ok()?;
-            others.iter().find(|local| local.is_of(instance)).cloned()
-        });
-        if let Some(local) = known.ok()? {
+        if let Some(local) = Self::known_other(instance).ok()? {
             return Some(local);
         }
         let local = Rc::new(Self::register(instance));
@@ -72,6 +72,13 @@ impl Local {
             drop(forgotten.ok()?);
         }
         Some(local)
+    }
+
+    fn known_other(instance: &Arc<Instance>) -> Result<Option<Rc<Self>>, AccessError> {
+        OTHERS.try_with(|others| {
+            let others = others.try_borrow().ok()?;
+            others.iter().find(|local| local.is_of(instance)).cloned()
+        })
     }
 
     fn register(instance: &Arc<Instance>) -> Self {
@@ -91,6 +98,18 @@ impl Local {
 
     fn is_of(&self, instance: &Arc<Instance>) -> bool {
         std::ptr::eq(self.address, Arc::as_ptr(instance))
+    }
+
+    /// This thread is a worker of a runtime, which is of interest if it polls
+    /// requests as well.
+    pub(crate) fn works_for(instance: &Arc<Instance>, runtime: RuntimeId) {
+        let known = Self::known_first(instance).and_then(|first| match first {
+            Some(local) => Ok(Some(local)),
+            None => Self::known_other(instance),
+        });
+        if let Ok(Some(local)) = known {
+            local.slot.set_runtime(runtime);
+        }
     }
 
     /// The instance and route of the poll this thread is in, if it is in one.
@@ -134,7 +153,8 @@ impl Drop for Local {
     fn drop(&mut self) {
         if let Some(instance) = self.instance.upgrade() {
             instance.recorder.retire(&self.shard);
-            instance.slots.leave(&self.slot);
+            let unread = self.slot.has_notes();
+            instance.slots.leave(&self.slot, unread);
         }
     }
 }

@@ -31,44 +31,79 @@ pub(crate) fn add_exclusive(counter: &AtomicU64, by: u64) {
 /// has changed.
 #[derive(Debug)]
 pub(crate) struct Roster<T> {
-    entries: Mutex<Vec<Arc<T>>>,
+    entries: Mutex<Entries<T>>,
     /// Counts the changes of `entries`. Stored with `Release` while the lock
     /// is held; its partner is the `Acquire` load in `refresh`.
     generation: AtomicU64,
 }
 
+#[derive(Debug)]
+struct Entries<T> {
+    present: Vec<Arc<T>>,
+    /// Left since the list was last copied, and not read out yet.
+    left: Vec<Arc<T>>,
+    /// As those, beyond what is kept.
+    lost: u64,
+}
+
+/// What was found in a list that has changed.
+pub(crate) struct Changed<T> {
+    /// Those present, and those that have left with something to be read.
+    pub(crate) entries: Vec<Arc<T>>,
+    /// How many have left with something that is lost.
+    pub(crate) lost: u64,
+}
+
 impl<T> Roster<T> {
+    /// Of those that have left; so many threads end in no tick.
+    const MAX_LEFT: usize = 4096;
+
     pub(crate) fn new() -> Self {
         Self {
-            entries: Mutex::new(Vec::new()),
+            entries: Mutex::new(Entries {
+                present: Vec::new(),
+                left: Vec::new(),
+                lost: 0,
+            }),
             generation: AtomicU64::new(0),
         }
     }
 
     pub(crate) fn join(&self, entry: Arc<T>) {
         let mut entries = lock(&self.entries);
-        entries.push(entry);
+        entries.present.push(entry);
         self.generation.fetch_add(1, Ordering::Release);
     }
 
-    pub(crate) fn leave(&self, entry: &Arc<T>) {
+    /// `unread`: whether there is something in it to be read yet.
+    pub(crate) fn leave(&self, entry: &Arc<T>, unread: bool) {
         let mut entries = lock(&self.entries);
-        entries.retain(|other| !Arc::ptr_eq(other, entry));
+        entries.present.retain(|other| !Arc::ptr_eq(other, entry));
+        if unread && entries.left.len() < Self::MAX_LEFT {
+            entries.left.push(Arc::clone(entry));
+        } else {
+            entries.lost += u64::from(unread);
+        }
         self.generation.fetch_add(1, Ordering::Release);
     }
 
     /// A copy of the list, as it is now.
     pub(crate) fn list(&self) -> Vec<Arc<T>> {
-        lock(&self.entries).clone()
+        lock(&self.entries).present.clone()
     }
 
     /// A fresh copy if the list has changed since `seen`, which is updated.
-    pub(crate) fn refresh(&self, seen: &mut u64) -> Option<Vec<Arc<T>>> {
+    /// For one reader: who has left is given once.
+    pub(crate) fn refresh(&self, seen: &mut u64) -> Option<Changed<T>> {
         let generation = self.generation.load(Ordering::Acquire);
         if generation == *seen {
             return None;
         }
         *seen = generation;
-        Some(self.list())
+        let mut all = lock(&self.entries);
+        let mut entries = std::mem::take(&mut all.left);
+        entries.extend(all.present.iter().cloned());
+        let lost = std::mem::take(&mut all.lost);
+        Some(Changed { entries, lost })
     }
 }

@@ -81,6 +81,14 @@ fn a_stripped_binary_still_says_cause_and_address() {
 }
 
 #[test]
+fn a_stripped_binary_still_tells_block_in_place_from_blocking() {
+    let copy = Copied::new("stripped-in-place");
+    copy.strip();
+    let seen = copy.run(&[], "child::sleeps_in_place");
+    assert_eq!(seen.text("cause"), "block_in_place", "{seen:?}");
+}
+
+#[test]
 fn a_stripped_binary_that_is_replaced_still_says_cause_and_address() {
     let copy = Copied::new("stripped-replaced");
     copy.strip();

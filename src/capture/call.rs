@@ -4,7 +4,7 @@ use super::call_memory::{self, First, Memory};
 use super::call_table::{Known, Operand, known};
 use super::descriptor::{self, Descriptor, End};
 use super::socket::Sockets;
-use super::{Call, CallKind, child};
+use super::{Call, CallKind, Effort, child};
 
 /// The kind, as far as it can be told without reading anything: for the ticks
 /// between full looks. `None` where a descriptor or memory decides; else what
@@ -23,6 +23,7 @@ pub(crate) fn describe(
     tid: i32,
     memory: &impl Fn(u64, &mut [u8]) -> bool,
     sockets: &mut Sockets,
+    effort: Effort,
 ) -> Call {
     let Some(known) = known(number) else {
         return Call {
@@ -31,6 +32,7 @@ pub(crate) fn describe(
         };
     };
     let mut look = Look {
+        effort,
         known,
         args,
         tid,
@@ -96,6 +98,7 @@ struct Look<'a, M> {
     tid: i32,
     memory: &'a M,
     sockets: &'a mut Sockets,
+    effort: Effort,
 }
 
 impl<M: Memory> Look<'_, M> {
@@ -156,8 +159,9 @@ impl<M: Memory> Look<'_, M> {
             Descriptor::File(path) | Descriptor::Tty(path) => (CallKind::File, path),
             Descriptor::Pipe { inode, end } => self.pipe(inode, end),
             Descriptor::Socket { inode } => {
-                let socket = self.sockets.find(self.tid, inode);
-                (CallKind::Network, socket.words())
+                let socket = self.sockets.find(self.tid, inode, self.effort);
+                let words = socket.map_or("socket".to_owned(), |socket| socket.words());
+                (CallKind::Network, words)
             }
             Descriptor::Timerfd => (CallKind::Sleep, "timer".to_owned()),
             Descriptor::Eventfd => (CallKind::Lock, "eventfd".to_owned()),
@@ -186,7 +190,8 @@ impl<M: Memory> Look<'_, M> {
         const MOST: usize = 8;
         let socket = descriptor::watched_sockets(self.tid, number)
             .take(MOST)
-            .map(|inode| self.sockets.find(self.tid, inode))
+            // Without them the kind is not known.
+            .filter_map(|inode| self.sockets.find(self.tid, inode, Effort::Full))
             // A tokio runtime watches such a pair for signals, always.
             .find(|socket| !socket.is_nameless_unix());
         match socket {
@@ -206,9 +211,10 @@ impl<M: Memory> Look<'_, M> {
             return self.descriptor(number);
         };
         let name = match Descriptor::resolve(self.tid, number) {
-            Some(Descriptor::Socket { inode }) => self.sockets.find(self.tid, inode).name,
-            _ => "socket",
+            Some(Descriptor::Socket { inode }) => self.sockets.find(self.tid, inode, self.effort),
+            _ => None,
         };
+        let name = name.map_or("socket", |socket| socket.name);
         (None, Some(format!("fd {number}, {name} to {address}")))
     }
 

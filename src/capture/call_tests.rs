@@ -49,7 +49,7 @@ fn seen(
         let found = (0..5_000).find_map(|_| {
             std::thread::sleep(Duration::from_millis(1));
             let (number, args) = blocked(thread)?;
-            let call = describe(number, args, thread, &memory(), &mut sockets);
+            let call = describe(number, args, thread, &memory(), &mut sockets, Effort::Full);
             if let Some(kind) = kind_without_descriptor(number, args) {
                 assert_eq!(kind, call.kind, "{call:?}");
             }

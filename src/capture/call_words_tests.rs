@@ -12,6 +12,7 @@ fn a_poll_without_descriptors_is_a_sleep() {
             own_thread(),
             &memory(),
             &mut Sockets::default(),
+            Effort::Full,
         )
     };
     let call = look(libc::SYS_ppoll, [0, 0, 1, 0, 0, 0]);
@@ -48,7 +49,16 @@ fn a_poll_without_descriptors_is_a_sleep() {
 
 #[test]
 fn calls_that_cannot_be_waited_for_here_are_told_apart() {
-    let look = |number, args| describe(number, args, 1, &|_, _| false, &mut Sockets::default());
+    let look = |number, args| {
+        describe(
+            number,
+            args,
+            1,
+            &|_, _| false,
+            &mut Sockets::default(),
+            Effort::Full,
+        )
+    };
     for (number, args, kind, words) in [
         (-1, [0; 6], CallKind::Memory, "page fault"),
         (
@@ -128,7 +138,7 @@ fn garbage_is_described_without_a_panic() {
         for value in values {
             for readable in [true, false] {
                 let memory = |at, into: &mut [u8]| readable && all(at, into);
-                let call = describe(number, [value; 6], -1, &memory, &mut sockets);
+                let call = describe(number, [value; 6], -1, &memory, &mut sockets, Effort::Full);
                 assert!(call.words.len() < 2_000, "{call:?}");
                 let cheap = kind_without_descriptor(number, [value; 6]);
                 assert!(cheap.is_none_or(|cheap| cheap == call.kind), "{call:?}");

@@ -9,7 +9,7 @@ use super::proc::ThreadFiles;
 use super::socket::Sockets;
 use super::symbolize::{ModuleRef, Symbolizer, file_name, place};
 use super::unwind::{Registers, StackCopy, Unwinder, Walk};
-use super::{Blocked, Call, CallKind, Clocks, Confidence, Result, Stack, State, call};
+use super::{Blocked, Call, CallKind, Clocks, Confidence, Effort, Result, Stack, State, call};
 use crate::slot::Mark;
 use crate::sys::perf::{Event, Sample};
 use crate::sys::{memory, signal, thread};
@@ -151,7 +151,12 @@ impl Capturer {
     }
 
     /// The call in words.
-    pub(crate) fn describe(&mut self, thread: &Thread, blocked: &Blocked) -> Option<Call> {
+    pub(crate) fn describe(
+        &mut self,
+        thread: &Thread,
+        blocked: &Blocked,
+        effort: Effort,
+    ) -> Option<Call> {
         let memory = |address, into: &mut [u8]| memory::read_exact(address, into);
         let (number, arguments) = (blocked.number, blocked.arguments);
         let thread = thread.files.thread();
@@ -161,6 +166,7 @@ impl Capturer {
             thread,
             &memory,
             &mut self.sockets,
+            effort,
         ))
     }
 

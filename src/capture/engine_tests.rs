@@ -246,7 +246,7 @@ fn ten_thousand_looks_disturb_no_call() {
                 };
                 let _ = copy_blocked(&target.files, blocked, mark);
                 if looks % 2000 == 0 {
-                    capturer.describe(&target, &blocked);
+                    capturer.describe(&target, &blocked, Effort::Full);
                     let _ = capturer.stack(&mut target, State::Blocked(blocked), mark, &|| true);
                 }
                 looks += 1;

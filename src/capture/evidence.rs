@@ -48,6 +48,15 @@ pub(crate) struct Call {
     pub(crate) words: Arc<str>,
 }
 
+/// How much may be read to describe a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// No tables of sockets: some microseconds.
+    Little,
+    /// Up to some ten milliseconds where there are many thousand sockets.
+    Full,
+}
+
 /// The stack of a poll, from where its thread was up to the marker frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stack {
@@ -66,6 +75,16 @@ impl Stack {
     /// Whether tokio has been told that this blocks.
     pub(crate) fn is_in_block_in_place(&self) -> bool {
         self.has_function(|name| name.starts_with("tokio::") && name.ends_with("::block_in_place"))
+    }
+
+    /// Whether it would show functions that were inlined: the build has debug
+    /// information, and it was read.
+    pub(crate) fn shows_inlined(&self) -> bool {
+        self.confidence == Confidence::Exact
+            && self
+                .frames
+                .iter()
+                .any(|frame| frame.is_user && frame.line.is_some())
     }
 
     fn has_function(&self, is: impl Fn(&str) -> bool) -> bool {

@@ -56,7 +56,7 @@ mod unwind;
 
 #[cfg(all(feature = "capture", target_os = "linux"))]
 pub(crate) use engine::{Capturer, Thread};
-pub(crate) use evidence::{Blocked, Call, CallKind, Clocks, Result, Stack, State};
+pub(crate) use evidence::{Blocked, Call, CallKind, Clocks, Effort, Result, Stack, State};
 pub use frame::{Confidence, Frame, Place};
 #[cfg(not(all(feature = "capture", target_os = "linux")))]
 pub(crate) use none::{Capturer, Thread};

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Blocked, Call, CallKind, Clocks, Result, Stack, State};
+use super::{Blocked, Call, CallKind, Clocks, Effort, Result, Stack, State};
 use crate::slot::Mark;
 
 /// Nothing can be read here: durations and counts go on, causes are unknown.
@@ -43,7 +43,12 @@ impl Capturer {
         None
     }
 
-    pub(crate) fn describe(&mut self, _thread: &Thread, _blocked: &Blocked) -> Option<Call> {
+    pub(crate) fn describe(
+        &mut self,
+        _thread: &Thread,
+        _blocked: &Blocked,
+        _effort: Effort,
+    ) -> Option<Call> {
         None
     }
 

@@ -2,6 +2,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use super::Effort;
 use super::descriptor::readable;
 
 /// A socket in words.
@@ -49,15 +50,19 @@ const MAX_TABLE: u64 = 1 << 20;
 const TABLES: [&str; 5] = ["tcp", "tcp6", "udp", "udp6", "unix"];
 
 impl Sockets {
-    pub(super) fn find(&mut self, thread: i32, inode: u64) -> Socket {
+    /// `None` if it takes more effort to say.
+    pub(super) fn find(&mut self, thread: i32, inode: u64, effort: Effort) -> Option<Socket> {
         if let Some(at) = self.kept.iter().position(|(kept, ..)| *kept == inode) {
             if let Some((_, socket, uses)) = self.kept.get_mut(at)
                 && let Some(left) = uses.checked_sub(1)
             {
                 *uses = left;
-                return socket.clone();
+                return Some(socket.clone());
             }
             self.kept.remove(at);
+        }
+        if effort == Effort::Little {
+            return None;
         }
         let found = TABLES.iter().find_map(|table| {
             let file = File::open(format!("/proc/self/task/{thread}/net/{table}")).ok()?;
@@ -69,7 +74,7 @@ impl Sockets {
             self.kept.remove(0);
         }
         self.kept.push((inode, socket.clone(), MAX_USES));
-        socket
+        Some(socket)
     }
 }
 
@@ -245,12 +250,12 @@ mod tests {
     fn answers_are_kept_for_a_while() {
         let mut sockets = Sockets::default();
         for inode in 0..100 {
-            assert_eq!(sockets.find(-1, inode), Socket::UNKNOWN);
+            assert_eq!(sockets.find(-1, inode, Effort::Full), Some(Socket::UNKNOWN));
         }
         assert_eq!(sockets.kept.len(), MAX_KEPT);
         for _ in 0..=MAX_USES {
             assert_eq!(sockets.kept.last().unwrap().0, 99);
-            sockets.find(-1, 99);
+            sockets.find(-1, 99, Effort::Full);
         }
         assert_eq!(sockets.kept.last().unwrap().2, MAX_USES);
     }

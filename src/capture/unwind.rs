@@ -390,7 +390,9 @@ impl Unwinder<'_> {
         frames: usize,
         branches: &mut Vec<Branch>,
     ) {
-        let start = from.stack().next_multiple_of(8);
+        let Some(start) = from.stack().checked_next_multiple_of(8) else {
+            return;
+        };
         for index in (0..MAX_SCANNED).rev() {
             let address = start.saturating_add(index * 8);
             let Some(code) = stack.word(address).filter(|_| address < mark.stack) else {

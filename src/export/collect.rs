@@ -46,7 +46,7 @@ pub(super) fn collect(shared: &Shared) -> Vec<MetricFamily> {
     page.runtimes(&mut out);
     page.blocking_pool(&mut out);
     page.own_health(&mut out);
-    shared.runtimes.probe(&shared.instance.clock);
+    shared.probe_runtimes();
     out.finish()
 }
 

@@ -39,8 +39,9 @@ impl<'p> PollGuard<'p> {
 
     #[cold]
     fn note_blocking(&self, ticks: u64) {
-        let cause = self.local.slot.note_ended(ticks);
-        if let Some(cells) = self.local.shard.cells(self.progress.series) {
+        if let Some(cause) = self.local.slot.note_ended(ticks)
+            && let Some(cells) = self.local.shard.cells(self.progress.series)
+        {
             cells.blocking_poll(cause, ticks);
         }
     }

@@ -32,8 +32,13 @@ impl LagProbe {
         }
     }
 
-    /// Sends a probe, unless one is still out.
-    pub(super) fn send(self: &Arc<Self>, runtime: &Handle, clock: &Clock) {
+    /// Sends a probe, unless one is still out. Its task does `on_worker`, too.
+    pub(super) fn send(
+        self: &Arc<Self>,
+        runtime: &Handle,
+        clock: &Clock,
+        on_worker: impl FnOnce() + Send + 'static,
+    ) {
         if self.is_closed() || self.out.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -47,6 +52,7 @@ impl LagProbe {
             flight.arrived = true;
             let lag = clock.ticks().saturating_sub(ready);
             flight.probe.delays.record_shared(&flight.probe.bounds, lag);
+            on_worker();
         }));
     }
 
@@ -92,12 +98,12 @@ mod tests {
             .unwrap();
         let (probe, clock) = probe();
         for _ in 0..10 {
-            probe.send(runtime.handle(), &clock);
+            probe.send(runtime.handle(), &clock, || {});
         }
         assert_eq!(probe.delays.totals().count(), 0);
         runtime.block_on(tokio::task::yield_now());
         assert_eq!(probe.delays.totals().count(), 1);
-        probe.send(runtime.handle(), &clock);
+        probe.send(runtime.handle(), &clock, || {});
         runtime.block_on(tokio::task::yield_now());
         assert_eq!(probe.delays.totals().count(), 2);
     }
@@ -109,10 +115,10 @@ mod tests {
             .unwrap();
         let (probe, clock) = probe();
         let handle = runtime.handle().clone();
-        probe.send(&handle, &clock);
+        probe.send(&handle, &clock, || {});
         drop(runtime);
         assert!(probe.is_closed());
-        probe.send(&handle, &clock);
+        probe.send(&handle, &clock, || {});
         assert_eq!(probe.delays.totals().count(), 0);
     }
 }

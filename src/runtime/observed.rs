@@ -1,21 +1,27 @@
+use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex};
 
 use tokio::runtime::Handle;
 
 use super::lag::LagProbe;
+use super::workers::Workers;
 use crate::clock::Clock;
 use crate::error::{Error, Kind};
-use crate::primitive::lock;
+use crate::primitive::{AtomicU64, Ordering, lock};
 use crate::recorder::TickBounds;
+use crate::slot::RuntimeId;
 
 /// The runtimes one instance observes. One that has shut down is let go.
 #[derive(Debug)]
 pub(crate) struct Runtimes {
     list: Mutex<Vec<Arc<Observed>>>,
+    /// How many there have been.
+    numbers: AtomicU64,
 }
 
 #[derive(Debug)]
 struct Observed {
+    id: RuntimeId,
     name: Arc<str>,
     handle: Handle,
     lag: Arc<LagProbe>,
@@ -27,6 +33,7 @@ impl Runtimes {
     pub(crate) fn new() -> Self {
         Self {
             list: Mutex::default(),
+            numbers: AtomicU64::new(0),
         }
     }
 
@@ -40,7 +47,9 @@ impl Runtimes {
         if list.iter().any(|observed| *observed.name == *name) {
             return Err(Kind::RuntimeName(name).into());
         }
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         list.push(Arc::new(Observed {
+            id: RuntimeId(NonZeroU64::MIN.saturating_add(number)),
             name: name.into(),
             lag: Arc::new(LagProbe::new(bounds)),
             #[cfg(feature = "runtime-metrics")]
@@ -56,11 +65,27 @@ impl Runtimes {
         list.clone()
     }
 
-    /// Sends each runtime a probe, where none is out.
-    pub(crate) fn probe(&self, clock: &Clock) {
+    /// Sends each runtime a probe, where none is out. On the worker that it is
+    /// polled on, it does what `on_worker` gives for its runtime.
+    pub(crate) fn probe<F>(&self, clock: &Clock, on_worker: impl Fn(RuntimeId) -> F)
+    where
+        F: FnOnce() + Send + 'static,
+    {
         for observed in self.live() {
-            observed.lag.send(&observed.handle, clock);
+            let on_worker = on_worker(observed.id);
+            observed.lag.send(&observed.handle, clock, on_worker);
         }
+    }
+
+    /// The workers of one runtime, as they stand now. `None` for a runtime that
+    /// has shut down, or that has no `block_in_place`.
+    pub(crate) fn workers(&self, id: RuntimeId) -> Option<Workers> {
+        // Not by `live`: the caller must not be the one that lets go of a
+        // runtime, see `DESIGN.md`, "Two threads".
+        let list = lock(&self.list);
+        let observed = list.iter().find(|observed| observed.id == id)?;
+        let is_open = !observed.lag.is_closed();
+        is_open.then(|| Workers::of(&observed.handle)).flatten()
     }
 
     /// The figures of every runtime that has not shut down.

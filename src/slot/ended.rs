@@ -51,12 +51,13 @@ impl EndedPolls {
         }
     }
 
-    pub(super) fn push(&self, poll: EndedPoll) {
+    /// False if there is no place: then it is counted as lost.
+    pub(super) fn push(&self, poll: EndedPoll) -> bool {
         let head = self.head.load(Ordering::Relaxed);
         let tail = self.tail.load(Ordering::Acquire);
         if head.wrapping_sub(tail) >= PLACES as u64 {
             add_exclusive(&self.dropped, 1);
-            return;
+            return false;
         }
         let words = [
             poll.sequence,
@@ -69,6 +70,13 @@ impl EndedPolls {
             place.store(word, Ordering::Relaxed);
         }
         self.head.store(head.wrapping_add(1), Ordering::Release);
+        true
+    }
+
+    /// For the writer: whether something was not taken yet.
+    pub(super) fn has_any(&self) -> bool {
+        // `Relaxed`: a stale answer is "yes", after which it is looked.
+        self.head.load(Ordering::Relaxed) != self.tail.load(Ordering::Relaxed)
     }
 
     pub(super) fn drain(&self, mut each: impl FnMut(EndedPoll)) -> u64 {

@@ -15,7 +15,7 @@ mod slot;
 
 pub(crate) use alarm::Alarm;
 pub(crate) use ended::EndedPoll;
-pub(crate) use slot::{InProgress, Mark, Slot};
+pub(crate) use slot::{InProgress, Mark, RuntimeId, Slot};
 
 /// Which of the three places a poll was in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,3 +1,5 @@
+use std::num::NonZeroU64;
+
 use super::Phase;
 use super::ended::{EndedPoll, EndedPolls};
 use crate::primitive::{AtomicU64, Ordering, fence};
@@ -26,10 +28,17 @@ pub(crate) struct Slot {
     /// What the watchdog says of a poll: the poll's sequence and a cause, in
     /// one word, so it publishes nothing but itself. The watchdog writes it.
     verdict: AtomicU64,
+    /// Number of the observed runtime whose worker the thread has been; 0 as
+    /// long as that is not known. Publishes nothing but itself.
+    runtime: AtomicU64,
     ended: EndedPolls,
     thread: Box<str>,
     thread_id: i32,
 }
+
+/// Tells an observed runtime from the others of its instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RuntimeId(pub(crate) NonZeroU64);
 
 /// The frame that polls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +80,7 @@ impl Slot {
             stack: AtomicU64::new(0),
             code: AtomicU64::new(0),
             verdict: AtomicU64::new(0),
+            runtime: AtomicU64::new(0),
             ended: EndedPolls::new(),
             thread,
             thread_id,
@@ -85,6 +95,16 @@ impl Slot {
     /// The kernel's number of the thread; 0 where nothing needs it.
     pub(crate) fn thread_id(&self) -> i32 {
         self.thread_id
+    }
+
+    /// The observed runtime whose worker the thread has been, if that is known.
+    pub(crate) fn runtime(&self) -> Option<RuntimeId> {
+        NonZeroU64::new(self.runtime.load(Ordering::Relaxed)).map(RuntimeId)
+    }
+
+    /// The thread is a worker of this runtime.
+    pub(crate) fn set_runtime(&self, runtime: RuntimeId) {
+        self.runtime.store(runtime.0.get(), Ordering::Relaxed);
     }
 
     /// Publishes a poll. Only the owning thread may call it.
@@ -124,14 +144,17 @@ impl Slot {
 
     /// Leaves a note that the poll in progress ends now, after so many ticks.
     /// Only the owning thread may call it, before `leave`: whoever then sees
-    /// the slot left also finds the note. Gives the cause the watchdog has
-    /// named by now, under which the poll is to be counted.
-    pub(crate) fn note_ended(&self, ticks: u64) -> CauseId {
+    /// the slot left also finds the note.
+    ///
+    /// Gives the cause under which the poll is to be counted: the one the
+    /// watchdog has named by now. `None` if it has named none: who takes a note
+    /// without a cause finds one, and counts the poll.
+    pub(crate) fn note_ended(&self, ticks: u64) -> Option<CauseId> {
         let Some(poll) = self.read() else {
-            return CauseId::UNKNOWN;
+            return Some(CauseId::UNKNOWN);
         };
         let cause = self.verdict(poll.sequence);
-        self.ended.push(EndedPoll {
+        let is_noted = self.ended.push(EndedPoll {
             sequence: poll.sequence,
             start: poll.start,
             ticks,
@@ -139,7 +162,12 @@ impl Slot {
             phase: poll.phase,
             cause,
         });
-        cause
+        (cause != CauseId::UNKNOWN || !is_noted).then_some(cause)
+    }
+
+    /// Whether a note was not taken yet. Only the owning thread may call it.
+    pub(crate) fn has_notes(&self) -> bool {
+        self.ended.has_any()
     }
 
     /// Names the cause of the poll in progress, as far as it is known. Only

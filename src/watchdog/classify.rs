@@ -7,8 +7,12 @@ pub(super) struct Evidence {
     /// The part of the poll that was watched, and what of it was spent how;
     /// nanoseconds. `None` until there are two readings.
     pub(super) times: Option<Watched>,
+    /// Of the whole poll so far.
+    pub(super) elapsed: u64,
     pub(super) threshold: u64,
     pub(super) looks: Looks,
+    /// The watchdog itself was late of late.
+    pub(super) is_machine_short: bool,
     /// The stack shows the resolution of a host name.
     pub(super) in_name_lookup: bool,
     /// The stack shows `block_in_place`, or the worker gave its core away.
@@ -20,6 +24,20 @@ pub(super) struct Watched {
     pub(super) elapsed: u64,
     pub(super) cpu: u64,
     pub(super) wait: u64,
+}
+
+impl Watched {
+    /// Neither on a processor nor waiting for one.
+    pub(super) fn idle(self) -> u64 {
+        self.elapsed
+            .saturating_sub(self.cpu)
+            .saturating_sub(self.wait)
+    }
+
+    /// Blocked for a good part of the time.
+    pub(super) fn is_often_blocked(self) -> bool {
+        self.idle().saturating_mul(4) >= self.elapsed
+    }
 }
 
 /// How often the thread was seen at what.
@@ -66,7 +84,10 @@ const OWN_WORK: u64 = 5;
 /// What it was blocked in counts if it was blocked most of the time; whether
 /// that is so is decided by the clocks where there are any, else by the looks.
 /// A thread that runs or wants to is at work if it had the processor for at
-/// least half of the time, or for long; else it was kept from it.
+/// least half of the time, or for long; and was kept from it if it had none for
+/// half of the time. That is the time watched; where that is little of the poll,
+/// or the machine is short of processors, so that it may have waited for one
+/// before, it is the whole poll.
 pub(super) fn classify(evidence: &Evidence) -> Cause {
     if evidence.in_block_in_place {
         return Cause::BlockInPlace;
@@ -80,24 +101,28 @@ pub(super) fn classify(evidence: &Evidence) -> Cause {
             _ => Cause::Unknown,
         };
     };
+    // A tick before the threshold, at most, it is seen first.
+    let is_glance = times.elapsed.saturating_mul(3) < evidence.elapsed;
+    let whole = if is_glance || evidence.is_machine_short {
+        evidence.elapsed
+    } else {
+        times.elapsed
+    };
+    let is_most = |time: u64| time.saturating_mul(2) >= whole;
     let busy = times.cpu.saturating_mul(2) >= times.elapsed;
-    let idle = times
-        .elapsed
-        .saturating_sub(times.cpu)
-        .saturating_sub(times.wait);
     match blocked {
-        _ if busy => match blocked {
-            // Freeing and faulting in runs in the kernel: the time is CPU time.
-            Some(CallKind::Memory) if by_looks => Cause::Memory,
-            _ => Cause::Cpu,
-        },
-        Some(kind) if by_looks || idle.saturating_mul(2) >= times.elapsed => {
+        // Freeing and faulting in runs in the kernel: the time is CPU time.
+        Some(CallKind::Memory) if busy && by_looks => Cause::Memory,
+        Some(kind) if !busy && (by_looks || times.idle().saturating_mul(2) >= times.elapsed) => {
             of_call(kind, evidence)
         }
+        _ if is_most(times.cpu) => Cause::Cpu,
         _ if times.cpu >= evidence.threshold.saturating_mul(OWN_WORK) => Cause::Cpu,
-        None if looks.running > 0 => Cause::Preempted,
         Some(kind) if looks.running == 0 => of_call(kind, evidence),
-        _ if looks.running > 0 => Cause::Preempted,
+        // Who was watched for a part of the poll only may have worked before.
+        _ if looks.running > 0 && is_most(times.elapsed - times.cpu.min(times.elapsed)) => {
+            Cause::Preempted
+        }
         _ => Cause::Unknown,
     }
 }
@@ -138,6 +163,7 @@ mod tests {
             }
         }
         Evidence {
+            elapsed: times.map_or(0, |[elapsed, ..]| elapsed * MS),
             times: times.map(|[elapsed, cpu, wait]| Watched {
                 elapsed: elapsed * MS,
                 cpu: cpu * MS,
@@ -215,6 +241,20 @@ mod tests {
         assert_eq!(classify(&seen), Cause::Dns);
         seen.in_block_in_place = true;
         assert_eq!(classify(&seen), Cause::BlockInPlace);
+    }
+
+    #[test]
+    fn a_short_glance_does_not_tell_a_long_poll() {
+        let mut seen = evidence(Some([2, 2, 0]), 2, &[]);
+        assert_eq!(classify(&seen), Cause::Cpu);
+        seen.elapsed = 12 * MS;
+        assert_eq!(classify(&seen), Cause::Unknown);
+        // First seen at 7 ms.
+        let mut seen = evidence(Some([5, 5, 0]), 2, &[]);
+        seen.elapsed = 12 * MS;
+        assert_eq!(classify(&seen), Cause::Cpu);
+        seen.is_machine_short = true;
+        assert_eq!(classify(&seen), Cause::Unknown);
     }
 
     #[test]

@@ -2,22 +2,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::classify::{Evidence, Looks, Watched, classify};
+use super::hindsight::{self, Reading};
 use super::limit::CaptureLimit;
 use super::{Cause, Times};
 use crate::capture::{
-    Blocked, Call, CallKind, Capturer, Clocks, Place, Result, Stack, State, Thread,
+    Blocked, Call, CallKind, Capturer, Effort, Place, Result, Stack, State, Thread,
 };
 use crate::clock::Clock;
-use crate::slot::{InProgress, Slot};
+use crate::runtime::{Runtimes, Workers};
+use crate::slot::{EndedPoll, InProgress, Slot};
 
 /// What is being found out about one poll, from the first tick that finds it
 /// no longer short to its end.
 #[derive(Debug)]
 pub(super) struct Inquiry {
     pub(super) sequence: u64,
-    /// When it began, in ticks, and the thread's clocks then.
-    since: u64,
-    baseline: Option<Clocks>,
+    /// The thread's clocks when it was opened, and at the last look.
+    baseline: Option<Reading>,
+    last: Option<Reading>,
+    /// The workers of the thread's runtime when it was opened.
+    workers: Option<Workers>,
+    /// Since when it has waited for a processor without a break; in ticks.
+    waits_since: Option<u64>,
     looks: Looks,
     /// Elapsed ticks at which the stack is looked at next.
     next_stack: u64,
@@ -58,19 +64,62 @@ pub(super) struct Tools<'t> {
     pub(super) threshold: u64,
     /// How late this look is.
     pub(super) lateness: Duration,
-    /// Whether workers of tokio that stand still cannot be this thread.
-    pub(super) gave_core_away: bool,
+    /// The watchdog itself was late of late.
+    pub(super) is_machine_short: bool,
+    pub(super) runtimes: &'t Runtimes,
     /// Told how each attempt at a stack ended.
     pub(super) count: &'t dyn Fn(Result),
 }
 
+/// Why a poll was long that has ended, by the first reading that there is from
+/// before its end.
+pub(super) fn settle(
+    before: [Option<Reading>; 2],
+    poll: &EndedPoll,
+    thread: &Thread,
+    tools: &Tools<'_>,
+) -> Cause {
+    let end = poll.start.saturating_add(poll.ticks);
+    let before = before.into_iter().flatten().find(|before| before.at < end);
+    let (Some(before), Some(now)) = (before, Reading::of(thread, tools)) else {
+        return Cause::Unknown;
+    };
+    let seen = end - before.at.max(poll.start);
+    let [seen, poll] = [seen, poll.ticks].map(|ticks| tools.clock.nanos(ticks));
+    hindsight::cause(seen, poll, before.until(&now, tools.clock))
+}
+
+fn workers(slot: &Slot, tools: &Tools<'_>) -> Option<Workers> {
+    slot.runtime().and_then(|id| tools.runtimes.workers(id))
+}
+
+/// Looks again and again at a thread that blocks often and briefly, until it is
+/// met blocked.
+fn wait_for_call(thread: &Thread, tools: &Tools<'_>) -> State {
+    /// With the timer's slack about 0.1 ms apart.
+    const TRIES: usize = 12;
+    const PAUSE: Duration = Duration::from_micros(40);
+    for _ in 0..TRIES {
+        std::thread::sleep(PAUSE);
+        match tools.capturer.state(thread) {
+            Some(blocked @ State::Blocked(_)) => return blocked,
+            Some(State::Running) => {}
+            None => break,
+        }
+    }
+    State::Running
+}
+
 impl Inquiry {
     /// Reads the clocks to compare with. Costs about 5 µs.
-    pub(super) fn open(poll: &InProgress, thread: &Thread, tools: &Tools<'_>) -> Self {
+    pub(super) fn open(poll: &InProgress, slot: &Slot, thread: &Thread, tools: &Tools<'_>) -> Self {
+        let baseline = Reading::of(thread, tools);
         Self {
             sequence: poll.sequence,
-            since: tools.clock.ticks(),
-            baseline: tools.capturer.clocks(thread),
+            baseline,
+            last: baseline,
+            workers: workers(slot, tools),
+            waits_since: None,
             looks: Looks::default(),
             next_stack: tools.threshold,
             call: None,
@@ -84,6 +133,11 @@ impl Inquiry {
         self.diagnosis.clone()
     }
 
+    /// The thread's clocks when this was opened.
+    pub(super) fn baseline(&self) -> Option<Reading> {
+        self.baseline
+    }
+
     /// Looks at the thread once and says what it makes of all looks so far.
     /// The stack is read when the poll has lasted 1, 2, 4, 8… thresholds.
     pub(super) fn look(
@@ -94,65 +148,73 @@ impl Inquiry {
         thread: &mut Thread,
         tools: &mut Tools<'_>,
     ) {
-        let Some(state) = tools.capturer.state(thread) else {
+        let Some(mut state) = tools.capturer.state(thread) else {
             return;
         };
-        let wants_stack = elapsed >= self.next_stack;
-        let mut kind = None;
-        match state {
-            State::Running => self.looks.running = self.looks.running.saturating_add(1),
-            State::Blocked(blocked) => {
-                kind = self.kind(&blocked, wants_stack, thread, tools);
-                if let Some(kind) = kind {
-                    self.looks.add(kind);
-                }
-            }
+        let times = self.times(state, thread, tools);
+        if state == State::Running && times.is_some_and(Watched::is_often_blocked) {
+            state = wait_for_call(thread, tools);
         }
+        let kind = match state {
+            State::Running => None,
+            State::Blocked(blocked) => self.kind(&blocked, thread, tools),
+        };
         // It may be over, and what was seen another poll's.
         if slot.activity() != poll.sequence {
             return;
         }
-        let times = self.times(thread, tools);
-        // First of all: should it end while its stack is read, it is counted
-        // under this.
-        self.judge(poll, slot, times, tools);
-        if wants_stack {
-            while self.next_stack <= elapsed {
+        match (state, kind) {
+            (State::Running, _) => self.looks.running = self.looks.running.saturating_add(1),
+            (_, Some(kind)) => self.looks.add(kind),
+            _ => {}
+        }
+        if elapsed >= self.next_stack {
+            let taken = self.take_stack(poll, kind, state, slot, thread, tools);
+            // Who moved may stand still at the next tick.
+            while taken != Err(Result::Moved) && self.next_stack <= elapsed {
                 self.next_stack = self.next_stack.saturating_mul(2).max(1);
             }
-            self.take_stack(poll, kind, state, slot, thread, tools);
-            self.judge(poll, slot, times, tools);
+            if let State::Blocked(blocked) = state {
+                self.describe(&blocked, thread, tools);
+            }
         }
+        let diagnosis = self.diagnose(elapsed, times, slot, tools);
+        // Once its stack was looked at: should the poll end before, it is
+        // counted when that is done.
+        if elapsed >= tools.threshold {
+            slot.judge(poll.sequence, diagnosis.cause().into());
+        }
+        self.diagnosis = Some(Arc::new(diagnosis));
     }
 
     /// What it is blocked in. Most calls tell by their number; for the rest a
-    /// descriptor is resolved, once as long as nothing changes.
-    fn kind(
-        &mut self,
-        blocked: &Blocked,
-        in_words: bool,
-        thread: &Thread,
-        tools: &mut Tools<'_>,
-    ) -> Option<CallKind> {
+    /// descriptor is resolved.
+    fn kind(&self, blocked: &Blocked, thread: &Thread, tools: &mut Tools<'_>) -> Option<CallKind> {
         if let Some((last, call)) = &self.call
             && last == blocked
         {
             return Some(call.kind);
         }
-        let kind = tools.capturer.kind(blocked);
-        if kind.is_some() && !in_words {
-            return kind;
-        }
-        let call = tools.capturer.describe(thread, blocked)?;
-        let kind = call.kind;
-        self.call = Some((*blocked, call));
-        Some(kind)
+        let capturer = &mut *tools.capturer;
+        capturer.kind(blocked).or_else(|| {
+            let call = capturer.describe(thread, blocked, Effort::Little);
+            call.map(|call| call.kind)
+        })
     }
 
-    fn judge(&mut self, poll: &InProgress, slot: &Slot, times: Option<Watched>, tools: &Tools<'_>) {
-        let diagnosis = self.diagnose(times, tools);
-        slot.judge(poll.sequence, diagnosis.cause().into());
-        self.diagnosis = Some(Arc::new(diagnosis));
+    /// Puts its call into words, once as long as nothing changes.
+    fn describe(&mut self, blocked: &Blocked, thread: &Thread, tools: &mut Tools<'_>) {
+        if self.call.as_ref().is_none_or(|(last, _)| last != blocked) {
+            let call = tools.capturer.describe(thread, blocked, Effort::Full);
+            self.call = call.map(|call| (*blocked, call)).or(self.call.take());
+        }
+    }
+
+    /// Whether the thread holds up no worker of its runtime.
+    fn has_given_core_away(&self, slot: &Slot, tools: &Tools<'_>) -> bool {
+        let then = self.workers.as_ref();
+        then.zip(workers(slot, tools))
+            .is_some_and(|(then, now)| now.have_all_moved_since(then))
     }
 
     fn take_stack(
@@ -163,7 +225,7 @@ impl Inquiry {
         slot: &Slot,
         thread: &mut Thread,
         tools: &mut Tools<'_>,
-    ) {
+    ) -> std::result::Result<(), Result> {
         let key = (poll.series, poll.phase, kind);
         let now = tools.clock.ticks();
         let taken = if tools.limit.allows(&key, now) {
@@ -176,7 +238,7 @@ impl Inquiry {
             Ok(stack) => stack.confidence.into(),
             Err(result) => *result,
         });
-        let Ok(stack) = taken else { return };
+        let stack = taken?;
         tools.limit.taken(key, now);
         let known = self
             .stacks
@@ -194,30 +256,44 @@ impl Inquiry {
                 self.stacks.push((kind, stack, 1));
             }
         }
+        Ok(())
     }
 
     /// What the thread has done since the baseline.
-    fn times(&self, thread: &Thread, tools: &Tools<'_>) -> Option<Watched> {
+    fn times(&mut self, state: State, thread: &Thread, tools: &Tools<'_>) -> Option<Watched> {
         let then = self.baseline?;
-        let now = tools.capturer.clocks(thread)?;
-        let ticks = tools.clock.ticks().saturating_sub(self.since);
-        let times = Watched {
-            elapsed: tools.clock.nanos(ticks),
-            cpu: now.cpu.saturating_sub(then.cpu),
-            wait: now.wait.saturating_sub(then.wait),
-        };
+        let last = self.last.replace(Reading::of(thread, tools)?)?;
+        let now = self.last?;
+        // The kernel credits a wait when it ends. Who wants to run and has not
+        // since the last reading has waited that long at least.
+        let waits = state == State::Running && now.clocks.cpu == last.clocks.cpu;
+        self.waits_since = waits.then(|| self.waits_since.unwrap_or(last.at));
+        let waiting = self
+            .waits_since
+            .map_or(0, |since| now.at.saturating_sub(since));
+        let mut times = then.until(&now, tools.clock);
+        times.wait += tools.clock.nanos(waiting);
         // Too short to tell a share.
         (times.elapsed >= 500_000).then_some(times)
     }
 
-    fn diagnose(&self, times: Option<Watched>, tools: &Tools<'_>) -> Diagnosis {
+    fn diagnose(
+        &self,
+        elapsed: u64,
+        times: Option<Watched>,
+        slot: &Slot,
+        tools: &Tools<'_>,
+    ) -> Diagnosis {
         let shows = |is: fn(&Stack) -> bool| self.stacks.iter().any(|(_, stack, _)| is(stack));
         let evidence = Evidence {
             times,
+            elapsed: tools.clock.nanos(elapsed),
             threshold: tools.clock.nanos(tools.threshold),
             looks: self.looks,
+            is_machine_short: tools.is_machine_short,
             in_name_lookup: shows(Stack::is_in_name_lookup),
-            in_block_in_place: tools.gave_core_away || shows(Stack::is_in_block_in_place),
+            in_block_in_place: shows(Stack::is_in_block_in_place)
+                || (!shows(Stack::shows_inlined) && self.has_given_core_away(slot, tools)),
         };
         let cause = classify(&evidence);
         let of_stack = |kind: Option<CallKind>| {
@@ -262,12 +338,7 @@ impl Inquiry {
             times: times.map(|times| Times {
                 on_cpu: Duration::from_nanos(times.cpu),
                 waiting: Duration::from_nanos(times.wait),
-                blocked: Duration::from_nanos(
-                    times
-                        .elapsed
-                        .saturating_sub(times.cpu)
-                        .saturating_sub(times.wait),
-                ),
+                blocked: Duration::from_nanos(times.idle()),
             }),
             also,
             lateness: tools.lateness,

@@ -6,6 +6,7 @@
 //! | `detect` | what a slot's reading means; pure |
 //! | `inquiry` | what is found out about one poll, look by look |
 //! | `classify` | from the evidence to a [`Cause`]; pure |
+//! | `hindsight` | what the clocks tell of a poll that is over; pure |
 //! | `cause`, `advice` | the closed set of causes, and what to do about each |
 //! | `limit` | how many stacks are taken |
 //! | `finding` | [`Finding`], as users see it |
@@ -19,6 +20,7 @@ mod classify;
 mod detect;
 mod event;
 mod finding;
+mod hindsight;
 mod inquiry;
 mod limit;
 mod report;

@@ -53,7 +53,7 @@ fn run(shared: &Shared, reports: &Receiver<Report>) {
             Report::Started { capture } => super::event::log_start(&shared.options, capture),
             Report::Event(event) => event.log(),
             Report::Probe => {
-                shared.runtimes.probe(&shared.instance.clock);
+                shared.probe_runtimes();
                 true
             }
         };

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::Cause;
 use super::detect::{Observation, Sighted, observe};
-use super::inquiry::{Inquiry, Tools};
+use super::hindsight::Reading;
+use super::inquiry::{Inquiry, Tools, settle};
 use super::limit::CaptureLimit;
 use super::report::{Report, Reporter};
 use super::store::Sighting;
@@ -12,7 +13,7 @@ use crate::capture::{Capturer, Thread};
 use crate::error::{Error, Kind};
 use crate::health::Shared;
 use crate::primitive::{AtomicBool, Ordering};
-use crate::slot::{InProgress, Slot};
+use crate::slot::{EndedPoll, InProgress, Slot};
 
 const NAME: &str = "health-watchdog";
 
@@ -23,6 +24,13 @@ const MAX_TICK: Duration = Duration::from_millis(10);
 /// it costs a worker one system call, so it does not sleep between two
 /// requests of a busy service.
 const REST: Duration = Duration::from_millis(200);
+
+/// From how much lateness on the machine is taken to be short of processors,
+/// and for how long. Then the watchdog may come too late for a whole poll, and
+/// reads the clocks of threads beforehand: so many at each look.
+const LATE: Duration = Duration::from_millis(1);
+const SHORTAGE: Duration = Duration::from_secs(1);
+const READINGS: usize = 16;
 
 /// The running thread; ends when this is dropped.
 #[derive(Debug)]
@@ -73,11 +81,33 @@ struct Loop {
     probed: u64,
     capturer: Capturer,
     limit: CaptureLimit,
-    /// How late it woke for this look.
+    /// When it looked last, in ticks.
+    looked: u64,
+    /// How late this look is.
     lateness: Duration,
+    /// When it was last later than [`LATE`], in ticks.
+    late: Option<u64>,
+    /// Whether that was of late.
+    is_machine_short: bool,
     /// Dropped last: its thread then lets go of `shared`, not this one, whose
     /// descriptors are not those that `shared` may own.
     reporter: Reporter,
+}
+
+/// What a look works with, of a [`Loop`].
+macro_rules! tools {
+    ($of:ident) => {
+        Tools {
+            capturer: &mut $of.capturer,
+            limit: &mut $of.limit,
+            clock: &$of.shared.instance.clock,
+            threshold: $of.shared.instance.threshold,
+            lateness: $of.lateness,
+            is_machine_short: $of.is_machine_short,
+            runtimes: &$of.shared.runtimes,
+            count: &|result| $of.shared.count_capture(result),
+        }
+    };
 }
 
 struct Watched {
@@ -87,6 +117,8 @@ struct Watched {
     last: Option<Sighted>,
     thread: Thread,
     inquiry: Option<Inquiry>,
+    /// Its clocks at the last look, while the machine is short of processors.
+    before: Option<Reading>,
     /// The poll announced last, and as what.
     announced: Option<(u64, Cause)>,
 }
@@ -107,7 +139,10 @@ impl Loop {
         Self {
             capturer,
             limit,
+            looked: now,
             lateness: Duration::ZERO,
+            late: None,
+            is_machine_short: false,
             reporter,
             shared,
             stop,
@@ -152,37 +187,53 @@ impl Loop {
         self.stop.load(Ordering::Acquire)
     }
 
-    /// Sleeps for a tick and records how late it woke.
+    /// Sleeps until a tick after the last look, and records how late it woke:
+    /// looks may take long, too.
     fn nap(&mut self) {
         let clock = &self.shared.instance.clock;
-        let due = clock.ticks() + clock.ticks_in(self.tick);
-        std::thread::park_timeout(self.tick);
-        let late = clock.ticks().saturating_sub(due);
+        let tick = clock.ticks_in(self.tick);
+        let now = clock.ticks();
+        // Never without a pause.
+        let left = (self.looked + tick).saturating_sub(now).max(tick / 4);
+        std::thread::park_timeout(clock.duration(left));
+        let now = clock.ticks();
+        let late = now.saturating_sub(self.looked + tick);
         let bounds = &self.shared.instance.recorder.bounds().delay;
         self.shared.lateness.record_exclusive(bounds, late);
         self.lateness = clock.duration(late);
+        if self.lateness >= LATE {
+            self.late = Some(now);
+        }
+        let shortage = clock.ticks_in(SHORTAGE);
+        self.is_machine_short = self.late.is_some_and(|late| now - late < shortage);
     }
 
     /// Looks at every thread. Gives the time of the look, which is `busy` if
     /// anything is going on.
     fn look(&mut self) -> u64 {
         let now = self.shared.instance.clock.ticks();
+        self.looked = now;
         // Nothing in here panics but by a bug; then the service must go on, and
         // so must the next look.
         if catch_unwind(AssertUnwindSafe(|| self.look_at_all(now))).is_err() {
             self.shared.findings.count_dropped(1);
+            // All threads anew.
+            self.generation = u64::MAX;
         }
         now
     }
 
     fn look_at_all(&mut self, now: u64) {
+        let mut lost = 0;
         if let Some(slots) = self.shared.instance.slots.refresh(&mut self.generation) {
-            self.adopt(slots);
+            self.adopt(slots.entries);
+            lost += slots.lost;
         }
         let shared = Arc::clone(&self.shared);
         let instance = &shared.instance;
         let mut sightings = Vec::new();
-        let (mut lost, mut was_running) = (0, false);
+        let mut was_running = false;
+        let mut readings = if self.is_machine_short { READINGS } else { 0 };
         let mut ended = Vec::new();
         let mut watched = std::mem::take(&mut self.watched);
         for watched in &mut watched {
@@ -197,6 +248,19 @@ impl Loop {
             let reading = watched.slot.read();
             ended.clear();
             lost += watched.slot.take_ended(|poll| ended.push(poll));
+            for poll in &mut ended {
+                self.settle(watched, poll);
+            }
+            // What was read before a poll is kept as long as it is inquired into.
+            let is_known = |poll: &InProgress| watched.is_inquired(poll.sequence);
+            if !reading.as_ref().is_some_and(is_known) {
+                watched.before = None;
+                if readings > 0 {
+                    readings -= 1;
+                    let clock = &instance.clock;
+                    watched.before = Reading::take(&self.capturer, &watched.thread, clock);
+                }
+            }
             if let Some(poll) = reading {
                 self.inquire(watched, &poll, now);
             }
@@ -237,6 +301,28 @@ impl Loop {
         self.probe(now);
     }
 
+    /// Names the cause of a poll that ended without one, and counts it.
+    fn settle(&mut self, watched: &Watched, poll: &mut EndedPoll) {
+        if poll.cause != Cause::Unknown.into() {
+            return;
+        }
+        let tools = tools!(self);
+        let inquiry = watched.inquiry.as_ref();
+        let inquiry = inquiry.filter(|inquiry| inquiry.sequence == poll.sequence);
+        let readings = [watched.before, inquiry.and_then(Inquiry::baseline)];
+        let known = inquiry
+            .and_then(Inquiry::diagnosis)
+            .map(|known| known.cause());
+        poll.cause = known
+            .filter(|cause| *cause != Cause::Unknown)
+            .unwrap_or_else(|| settle(readings, poll, &watched.thread, &tools))
+            .into();
+        let recorder = &self.shared.instance.recorder;
+        recorder.record_without_thread(poll.series, |cells| {
+            cells.blocking_poll(poll.cause, poll.ticks);
+        });
+    }
+
     /// Finds out more about a poll that is no longer short.
     fn inquire(&mut self, watched: &mut Watched, poll: &InProgress, now: u64) {
         let shared = &self.shared;
@@ -246,20 +332,11 @@ impl Loop {
         if elapsed < clock.ticks_in(self.tick / 2) {
             return;
         }
-        let count = |result| shared.count_capture(result);
-        let mut tools = Tools {
-            capturer: &mut self.capturer,
-            limit: &mut self.limit,
-            clock,
-            threshold: shared.instance.threshold,
-            lateness: self.lateness,
-            gave_core_away: false,
-            count: &count,
-        };
+        let mut tools = tools!(self);
         let slot = &*watched.slot;
         let inquiry = match &mut watched.inquiry {
             Some(inquiry) if inquiry.sequence == poll.sequence => inquiry,
-            other => other.insert(Inquiry::open(poll, &watched.thread, &tools)),
+            other => other.insert(Inquiry::open(poll, slot, &watched.thread, &tools)),
         };
         inquiry.look(poll, elapsed, slot, &mut watched.thread, &mut tools);
         let interrupted = self.capturer.interrupted_calls();
@@ -287,6 +364,7 @@ impl Loop {
                         last: None,
                         thread: self.capturer.adopt(slot.thread_id()),
                         inquiry: None,
+                        before: None,
                         announced: None,
                         slot,
                     },
@@ -314,6 +392,11 @@ impl Loop {
 }
 
 impl Watched {
+    fn is_inquired(&self, sequence: u64) -> bool {
+        let inquiry = self.inquiry.as_ref();
+        inquiry.is_some_and(|inquiry| inquiry.sequence == sequence)
+    }
+
     /// Adds to an observation what was found out about its poll.
     fn sight(&mut self, observation: Observation) -> Sighting {
         let (sequence, running) = match &observation {

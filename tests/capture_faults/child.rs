@@ -13,7 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use tokio::sync::Notify;
-use tower_runtime_health::Finding;
+use tower_runtime_health::{Cause, Finding};
 
 use crate::served::{asleep, found, known, ready, serve};
 use crate::support::{DEADLINE, fire, wait_for};
@@ -167,6 +167,43 @@ fn sleeps() {
     if is_one() {
         sleep_and_print();
     }
+}
+
+/// Whether a thread is one of the runtime's is known only after a while.
+#[test]
+#[ignore = "for a process of its own"]
+fn sleeps_in_place() {
+    if !is_one() {
+        return;
+    }
+    let nap = || std::thread::sleep(Duration::from_millis(60));
+    let router = Router::new().route(
+        "/in-place",
+        get(move || async move { tokio::task::block_in_place(nap) }),
+    );
+    let server = serve(router);
+    let seen = |cause| -> u64 {
+        let findings = server.health().findings().into_iter();
+        let of =
+            findings.filter(|finding| &*finding.route == "/in-place" && finding.cause == cause);
+        of.map(|finding| finding.polls).sum()
+    };
+    wait_for(DEADLINE, || {
+        let reply = crate::support::get(server.addr(), "/in-place");
+        assert_eq!(reply.status, 200);
+        seen(Cause::BlockInPlace) >= 10
+    });
+    // And who really blocks a worker is still told so.
+    found(server.health(), "/in-place", |finding| {
+        finding.cause == Cause::BlockInPlace
+    });
+    let _client = fire(&server, "/asleep");
+    found(server.health(), "/asleep", |finding| {
+        finding.cause == Cause::Sleep
+    });
+    print(&found(server.health(), "/in-place", |finding| {
+        finding.cause == Cause::BlockInPlace
+    }))
 }
 
 #[test]

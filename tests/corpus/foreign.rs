@@ -73,7 +73,7 @@ static FLOCK: At = at!("flock");
 
 async fn flock() -> String {
     let path = crate::files::locked();
-    let (theirs, ours) = (File::create(&path).unwrap(), File::create(&path).unwrap());
+    let (theirs, file) = (File::create(&path).unwrap(), File::create(&path).unwrap());
     let (tell, told) = oneshot::channel();
     aside(move || {
         // SAFETY: a call on a descriptor that is open.
@@ -84,10 +84,9 @@ async fn flock() -> String {
     });
     told.await.unwrap().unwrap();
     let watch = Watch::start();
-    // SAFETY: a call on a descriptor that is open.
-    let locked = here!(FLOCK, unsafe {
-        libc::flock(ours.as_raw_fd(), libc::LOCK_EX)
-    });
+    let ours = file.as_raw_fd();
+    // SAFETY: a call on a descriptor that is open until after it.
+    let locked = here!(FLOCK, unsafe { libc::flock(ours, libc::LOCK_EX) });
     watch.end_by_other(checked(locked).map(drop))
 }
 
@@ -127,8 +126,7 @@ async fn page() -> String {
     let server = aside(move || late.serve());
     let watch = Watch::start();
     // SAFETY: the page is mapped and readable until `server` has ended.
-    let byte = here!(PAGE, unsafe { *(start as *const u8) });
-    let byte = std::hint::black_box(byte);
+    let byte = here!(PAGE, unsafe { (start as *const u8).read_volatile() });
     let said = watch.end(BLOCK, FINE);
     match server.join() {
         Ok(Ok(_)) if byte == 0 => said,

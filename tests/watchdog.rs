@@ -191,12 +191,10 @@ fn findings_and_counters_agree_on_polls_that_ended_before_a_look() {
         let is_over = findings.iter().all(|seen| seen.running == 0);
         counted >= 40.0 && polls as f64 + lost == counted && is_over
     });
-    // Each cause is a finding of its own.
+    // Each cause is a finding of its own, and its place may be known later.
     let (events, findings) = (logged("/short").len(), server.health().findings().len());
-    assert!(
-        (1..=findings).contains(&events),
-        "limited to one event a minute"
-    );
+    let limit = 1..=2 * findings;
+    assert!(limit.contains(&events), "limited to one event a minute");
 }
 
 /// A body that blocks in its poll, once.

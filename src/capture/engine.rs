@@ -7,9 +7,9 @@ use gimli::UnwindContext;
 use super::modules::{Module, Modules};
 use super::proc::ThreadFiles;
 use super::socket::Sockets;
-use super::symbolize::{ModuleRef, Symbolizer, file_name, place};
+use super::symbols::{PendingStack, Symbols};
 use super::unwind::{Registers, StackCopy, Unwinder, Walk};
-use super::{Blocked, Call, CallKind, Clocks, Confidence, Effort, Result, Stack, State, call};
+use super::{Blocked, Call, CallKind, Clocks, Confidence, Effort, Result, State, call};
 use crate::slot::Mark;
 use crate::sys::perf::{Event, Sample};
 use crate::sys::{memory, signal, thread};
@@ -36,7 +36,8 @@ const PER_THREAD: u64 = 3;
 pub(crate) struct Capturer {
     modules: Modules,
     context: UnwindContext<usize>,
-    symbolizer: Symbolizer,
+    /// Once they are [loaded](Self::load).
+    symbols: Option<Symbols>,
     sockets: Sockets,
     has_state: bool,
     has_perf: bool,
@@ -79,7 +80,7 @@ impl Capturer {
         Self {
             modules: Modules::default(),
             context: UnwindContext::new(),
-            symbolizer: Symbolizer::new(),
+            symbols: None,
             sockets: Sockets::default(),
             // One's own state is always "running".
             has_state: own.state().is_some() && own.slices().is_some(),
@@ -117,13 +118,16 @@ impl Capturer {
         self.places += u64::from(thread.holds_place);
     }
 
-    /// Loads the executable's symbols, so that no look has to wait for them.
+    /// Gets ready to read stacks: copies the unwind tables, and has the
+    /// executable's symbols read meanwhile.
     pub(crate) fn load(&mut self) {
-        if self.has_state {
-            self.refresh();
-            if let Some(executable) = self.modules.executable() {
-                self.symbolizer.load(&reference(&executable));
-            }
+        if !self.has_state {
+            return;
+        }
+        self.refresh();
+        self.symbols = Symbols::start().ok();
+        if let (Some(symbols), Some(executable)) = (&self.symbols, self.modules.executable()) {
+            symbols.load(executable.reference());
         }
     }
 
@@ -171,16 +175,16 @@ impl Capturer {
     }
 
     /// The stack of a thread that was seen in `state` within the poll of
-    /// `mark`, which must be going on when its copy is there. A bug in here
-    /// that panics is an answer like any other.
+    /// `mark`, which must be going on when its copy is there; its names may
+    /// take a while. A bug in here that panics is an answer like any other.
     pub(crate) fn stack(
         &mut self,
         thread: &mut Thread,
         state: State,
         mark: Mark,
         is_same_poll: &dyn Fn() -> bool,
-    ) -> std::result::Result<Arc<Stack>, Result> {
-        if mark.stack == 0 {
+    ) -> std::result::Result<PendingStack, Result> {
+        if mark.stack == 0 || self.symbols.is_none() {
             return Err(Result::Unreadable);
         }
         catch_unwind(AssertUnwindSafe(|| {
@@ -194,7 +198,9 @@ impl Capturer {
             if !is_same_poll() {
                 return Err(Result::Moved);
             }
-            Ok(Arc::new(self.read(registers, &stack, mark)))
+            let walk = self.read(registers, &stack, mark);
+            let symbols = self.symbols.as_ref().ok_or(Result::Unreadable)?;
+            Ok(symbols.name(walk))
         }))
         .unwrap_or(Err(Result::Panicked))
     }
@@ -228,7 +234,7 @@ impl Capturer {
         Ok((registers, StackCopy { start, bytes }))
     }
 
-    fn read(&mut self, registers: Registers, stack: &StackCopy, mark: Mark) -> Stack {
+    fn read(&mut self, registers: Registers, stack: &StackCopy, mark: Mark) -> Walk {
         // An unknown address: something was loaded since.
         let known = self.modules.known(registers.code()).is_some();
         let mut walk = if known {
@@ -243,30 +249,7 @@ impl Capturer {
         if is_doubtful && known && self.refresh() {
             walk = self.walk(registers, stack, mark);
         }
-        let mut frames = Vec::new();
-        for (module, code) in &walk.frames {
-            frames.extend_from_slice(&self.symbolizer.expand(&reference(module), *code));
-        }
-        let place = match walk.confidence {
-            Confidence::Exact => {
-                let mut modules = walk.frames.iter().map(|(module, _)| module);
-                let own = modules.find(|module| module.is_executable);
-                let name = own.map(|module| file_name(&module.path));
-                place(
-                    &frames,
-                    name.unwrap_or_default(),
-                    own.and_then(|module| module.build_id.clone()),
-                )
-            }
-            // Never a guess.
-            Confidence::Approximate | Confidence::Incomplete => None,
-        };
-        let frames = frames.into_iter().map(|expanded| expanded.frame);
-        Stack {
-            frames: frames.collect(),
-            place,
-            confidence: walk.confidence,
-        }
+        walk
     }
 
     fn walk(&mut self, registers: Registers, stack: &StackCopy, mark: Mark) -> Walk {
@@ -281,7 +264,9 @@ impl Capturer {
     fn refresh(&mut self) -> bool {
         let before = self.modules.generation();
         for gone in self.modules.refresh() {
-            self.symbolizer.forget(&reference(&gone));
+            if let Some(symbols) = &self.symbols {
+                symbols.forget(gone.reference());
+            }
         }
         self.modules.generation() != before
     }
@@ -295,15 +280,6 @@ fn are_still_there(walk: &Walk) -> bool {
             .is_some_and(|last| Arc::ptr_eq(last, module));
         is_same || module.is_executable || module.is_still_there()
     })
-}
-
-fn reference(module: &Module) -> ModuleRef {
-    ModuleRef {
-        path: Arc::clone(&module.path),
-        is_executable: module.is_executable,
-        bias: module.bias,
-        head: Arc::clone(&module.head),
-    }
 }
 
 /// How much of the stack there is to copy.

@@ -65,16 +65,39 @@ pub(crate) struct Stack {
     pub(crate) confidence: Confidence,
 }
 
-impl Stack {
-    /// Whether a host name is being resolved, which only the C library's
-    /// function tells: its sockets and files are like any other.
-    pub(crate) fn is_in_name_lookup(&self) -> bool {
-        self.has_function(|name| matches!(name, "getaddrinfo" | "__GI_getaddrinfo" | "getnameinfo"))
+/// The two causes that only names of functions tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hints {
+    /// A host name is being resolved, which the C library's function tells: its
+    /// sockets and files are like any other.
+    pub(crate) in_name_lookup: bool,
+    /// tokio has been told that this blocks.
+    pub(crate) in_block_in_place: bool,
+}
+
+impl Hints {
+    pub(crate) fn of<'n>(names: impl Iterator<Item = &'n str>) -> Self {
+        names.fold(Self::default(), |hints, name| {
+            hints.or(Self {
+                in_name_lookup: matches!(name, "getaddrinfo" | "__GI_getaddrinfo" | "getnameinfo"),
+                in_block_in_place: name.starts_with("tokio::")
+                    && name.ends_with("::block_in_place"),
+            })
+        })
     }
 
-    /// Whether tokio has been told that this blocks.
-    pub(crate) fn is_in_block_in_place(&self) -> bool {
-        self.has_function(|name| name.starts_with("tokio::") && name.ends_with("::block_in_place"))
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self {
+            in_name_lookup: self.in_name_lookup || other.in_name_lookup,
+            in_block_in_place: self.in_block_in_place || other.in_block_in_place,
+        }
+    }
+}
+
+impl Stack {
+    pub(crate) fn hints(&self) -> Hints {
+        let frames = self.frames.iter();
+        Hints::of(frames.filter_map(|frame| frame.function.as_deref()))
     }
 
     /// Whether it would show functions that were inlined: the build has debug
@@ -85,14 +108,6 @@ impl Stack {
                 .frames
                 .iter()
                 .any(|frame| frame.is_user && frame.line.is_some())
-    }
-
-    fn has_function(&self, is: impl Fn(&str) -> bool) -> bool {
-        let mut names = self
-            .frames
-            .iter()
-            .filter_map(|frame| frame.function.as_deref());
-        names.any(is)
     }
 }
 

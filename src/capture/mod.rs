@@ -1,5 +1,6 @@
 //! The stack and state of another thread, from outside: without a signal and
-//! without its help. Only the watchdog's thread comes here.
+//! without its help. Only the watchdog's thread comes here, and the one it has
+//! for symbols.
 //!
 //! | file | what |
 //! |---|---|
@@ -11,6 +12,7 @@
 //! | `descriptor`, `socket`, `child` | what the call's descriptor is |
 //! | `modules` | executable and libraries, with copies of their unwind tables |
 //! | `unwind`, `prologue` | the walk up a copied stack |
+//! | `symbols` | the thread that reads symbols |
 //! | `symbolize`, `names` | addresses to functions and lines; which is the user's own |
 //! | `garbage` | a test: random stacks and prologues, and a corpus of seeds |
 //! | `none` | what stands for all this on other platforms |
@@ -52,14 +54,18 @@ mod socket;
 #[cfg(all(feature = "capture", target_os = "linux"))]
 mod symbolize;
 #[cfg(all(feature = "capture", target_os = "linux"))]
+mod symbols;
+#[cfg(all(feature = "capture", target_os = "linux"))]
 mod unwind;
 
 #[cfg(all(feature = "capture", target_os = "linux"))]
 pub(crate) use engine::{Capturer, Thread};
-pub(crate) use evidence::{Blocked, Call, CallKind, Clocks, Effort, Result, Stack, State};
+pub(crate) use evidence::{Blocked, Call, CallKind, Clocks, Effort, Hints, Result, Stack, State};
 pub use frame::{Confidence, Frame, Place};
 #[cfg(not(all(feature = "capture", target_os = "linux")))]
-pub(crate) use none::{Capturer, Thread};
+pub(crate) use none::{Capturer, PendingStack, Thread};
+#[cfg(all(feature = "capture", target_os = "linux"))]
+pub(crate) use symbols::PendingStack;
 
 /// Whether the signal for running threads can be had; see
 /// [`Builder::interrupt_running_threads`](crate::Builder::interrupt_running_threads).

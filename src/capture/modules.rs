@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use gimli::{BaseAddresses, EhFrame, EhFrameHdr, EndianSlice, LittleEndian};
 
+use super::symbolize::ModuleRef;
 use crate::sys::memory;
 
 /// An executable or library in this process's memory, with copies of its
@@ -37,6 +38,16 @@ const MAX_TABLE: u64 = 64 << 20;
 pub(super) const PAGE: usize = 4096;
 
 impl Module {
+    /// What its symbols are read by.
+    pub(super) fn reference(&self) -> ModuleRef {
+        ModuleRef {
+            path: Arc::clone(&self.path),
+            is_executable: self.is_executable,
+            bias: self.bias,
+            head: Arc::clone(&self.head),
+        }
+    }
+
     /// Its unwind tables, if it has any.
     pub(super) fn unwind(&self) -> Option<Unwind<'_>> {
         let header = EndianSlice::new(&self.header.bytes, LittleEndian);

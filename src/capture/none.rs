@@ -1,6 +1,7 @@
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Blocked, Call, CallKind, Clocks, Effort, Result, Stack, State};
+use super::{Blocked, Call, CallKind, Clocks, Effort, Hints, Result, Stack, State};
 use crate::slot::Mark;
 
 /// Nothing can be read here: durations and counts go on, causes are unknown.
@@ -9,6 +10,22 @@ pub(crate) struct Capturer;
 
 #[derive(Debug)]
 pub(crate) struct Thread;
+
+#[derive(Debug)]
+pub(crate) struct PendingStack;
+
+impl PendingStack {
+    pub(crate) fn within(
+        &mut self,
+        _: Duration,
+    ) -> Option<std::result::Result<Arc<Stack>, Result>> {
+        None
+    }
+
+    pub(crate) fn hints(&self) -> Option<Hints> {
+        None
+    }
+}
 
 impl Capturer {
     pub(crate) fn new(_interrupt: bool) -> Self {
@@ -58,7 +75,7 @@ impl Capturer {
         _state: State,
         _mark: Mark,
         _is_same_poll: &dyn Fn() -> bool,
-    ) -> std::result::Result<Arc<Stack>, Result> {
+    ) -> std::result::Result<PendingStack, Result> {
         Err(Result::Unreadable)
     }
 

@@ -60,6 +60,13 @@ impl Symbolizer {
         frames
     }
 
+    /// The function an address is in, not what was inlined there: quick.
+    pub(crate) fn symbol(&mut self, module: &ModuleRef, code: u64) -> Option<String> {
+        let offset = code.wrapping_sub(module.bias);
+        let symbol = self.load(module)?.find_symbol(offset)?;
+        Some(readable(&demangle(symbol)))
+    }
+
     /// Opens a module's symbols, if they are not open.
     pub(crate) fn load(&mut self, module: &ModuleRef) -> Option<&Loader> {
         self.loaders

@@ -401,7 +401,7 @@ impl Unwinder<'_> {
             if !self.follows_a_call(code) {
                 continue;
             }
-            let registers = Registers::blocked(address + 8, code);
+            let registers = Registers::blocked(address.saturating_add(8), code);
             branches.push(Branch {
                 frames,
                 registers,

@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use super::classify::{Evidence, Looks, Watched, classify};
 use super::hindsight::{self, Reading};
-use super::limit::CaptureLimit;
+use super::limit::{CaptureLimit, Key};
 use super::{Cause, Times};
 use crate::capture::{
-    Blocked, Call, CallKind, Capturer, Effort, Place, Result, Stack, State, Thread,
+    Blocked, Call, CallKind, Capturer, Effort, Hints, PendingStack, Place, Result, Stack, State,
+    Thread,
 };
 use crate::clock::Clock;
 use crate::runtime::{Runtimes, Workers};
@@ -31,7 +32,15 @@ pub(super) struct Inquiry {
     call: Option<(Blocked, Call)>,
     /// Distinct stacks, the latest last, with how often each was met.
     stacks: Vec<(Option<CallKind>, Arc<Stack>, u32)>,
+    /// A stack whose names are being read.
+    pending: Option<Asked>,
     diagnosis: Option<Arc<Diagnosis>>,
+}
+
+#[derive(Debug)]
+struct Asked {
+    key: Key,
+    stack: PendingStack,
 }
 
 /// What is known of a poll now.
@@ -47,6 +56,12 @@ pub(super) struct Diagnosis {
 }
 
 impl Diagnosis {
+    pub(super) fn has_place(&self) -> bool {
+        self.stack
+            .as_ref()
+            .is_some_and(|stack| stack.place.is_some())
+    }
+
     pub(super) fn cause(&self) -> Cause {
         self.cause.unwrap_or(Cause::Unknown)
     }
@@ -54,6 +69,10 @@ impl Diagnosis {
 
 /// Different stacks of one poll that are kept.
 const MAX_STACKS: usize = 4;
+
+/// How long a look waits for the names of a stack, most of which were read
+/// before.
+const NAMING: Duration = Duration::from_millis(2);
 
 /// What a look works with.
 pub(super) struct Tools<'t> {
@@ -124,6 +143,7 @@ impl Inquiry {
             next_stack: tools.threshold,
             call: None,
             stacks: Vec::new(),
+            pending: None,
             diagnosis: None,
         }
     }
@@ -131,6 +151,11 @@ impl Inquiry {
     /// The last diagnosis.
     pub(super) fn diagnosis(&self) -> Option<Arc<Diagnosis>> {
         self.diagnosis.clone()
+    }
+
+    /// Whether a stack is known that has no names yet.
+    pub(super) fn awaits_names(&self) -> bool {
+        self.pending.is_some()
     }
 
     /// The thread's clocks when this was opened.
@@ -168,10 +193,12 @@ impl Inquiry {
             (_, Some(kind)) => self.looks.add(kind),
             _ => {}
         }
-        if elapsed >= self.next_stack {
-            let taken = self.take_stack(poll, kind, state, slot, thread, tools);
+        if self.pending.is_some() {
+            self.collect(Duration::ZERO, tools);
+        } else if elapsed >= self.next_stack {
+            let asked = self.ask_for_stack(poll, kind, state, slot, thread, tools);
             // Who moved may stand still at the next tick.
-            while taken != Err(Result::Moved) && self.next_stack <= elapsed {
+            while asked != Err(Result::Moved) && self.next_stack <= elapsed {
                 self.next_stack = self.next_stack.saturating_mul(2).max(1);
             }
             if let State::Blocked(blocked) = state {
@@ -179,9 +206,9 @@ impl Inquiry {
             }
         }
         let diagnosis = self.diagnose(elapsed, times, slot, tools);
-        // Once its stack was looked at: should the poll end before, it is
-        // counted when that is done.
-        if elapsed >= tools.threshold {
+        // Once its stack was looked at, and read: should the poll end before, it
+        // is counted when that is known.
+        if elapsed >= tools.threshold && self.pending.is_none() {
             slot.judge(poll.sequence, diagnosis.cause().into());
         }
         self.diagnosis = Some(Arc::new(diagnosis));
@@ -213,11 +240,14 @@ impl Inquiry {
     /// Whether the thread holds up no worker of its runtime.
     fn has_given_core_away(&self, slot: &Slot, tools: &Tools<'_>) -> bool {
         let then = self.workers.as_ref();
-        then.zip(workers(slot, tools))
-            .is_some_and(|(then, now)| now.have_all_moved_since(then))
+        let have_moved = then
+            .zip(workers(slot, tools))
+            .is_some_and(|(then, now)| now.have_all_moved_since(then));
+        // If it is over, it may have been the one that moved.
+        have_moved && slot.activity() == self.sequence
     }
 
-    fn take_stack(
+    fn ask_for_stack(
         &mut self,
         poll: &InProgress,
         kind: Option<CallKind>,
@@ -228,18 +258,41 @@ impl Inquiry {
     ) -> std::result::Result<(), Result> {
         let key = (poll.series, poll.phase, kind);
         let now = tools.clock.ticks();
-        let taken = if tools.limit.allows(&key, now) {
+        let asked = if tools.limit.allows(&key, now) {
             let is_same = || slot.activity() == poll.sequence;
             tools.capturer.stack(thread, state, poll.mark, &is_same)
         } else {
             Err(Result::Limited)
         };
-        (tools.count)(match &taken {
+        match asked {
+            Ok(stack) => {
+                self.pending = Some(Asked { key, stack });
+                self.collect(NAMING, tools);
+                Ok(())
+            }
+            Err(result) => {
+                (tools.count)(result);
+                Err(result)
+            }
+        }
+    }
+
+    /// Takes the stack that was asked for, once it is there.
+    fn collect(&mut self, patience: Duration, tools: &mut Tools<'_>) {
+        let asked = self.pending.as_mut();
+        let Some(done) = asked.and_then(|asked| asked.stack.within(patience)) else {
+            return;
+        };
+        let Some(Asked { key, .. }) = self.pending.take() else {
+            return;
+        };
+        (tools.count)(match &done {
             Ok(stack) => stack.confidence.into(),
             Err(result) => *result,
         });
-        let stack = taken?;
-        tools.limit.taken(key, now);
+        let Ok(stack) = done else { return };
+        tools.limit.taken(key, tools.clock.ticks());
+        let (_, _, kind) = key;
         let known = self
             .stacks
             .iter_mut()
@@ -256,7 +309,6 @@ impl Inquiry {
                 self.stacks.push((kind, stack, 1));
             }
         }
-        Ok(())
     }
 
     /// What the thread has done since the baseline.
@@ -284,16 +336,20 @@ impl Inquiry {
         slot: &Slot,
         tools: &Tools<'_>,
     ) -> Diagnosis {
-        let shows = |is: fn(&Stack) -> bool| self.stacks.iter().any(|(_, stack, _)| is(stack));
+        let hints = self.stacks.iter().map(|(_, stack, _)| stack.hints());
+        let pending = self.pending.as_ref().and_then(|asked| asked.stack.hints());
+        let hints = hints.chain(pending).fold(Hints::default(), Hints::or);
+        let mut stacks = self.stacks.iter();
+        let shows_inlined = stacks.any(|(_, stack, _)| stack.shows_inlined());
         let evidence = Evidence {
             times,
             elapsed: tools.clock.nanos(elapsed),
             threshold: tools.clock.nanos(tools.threshold),
             looks: self.looks,
             is_machine_short: tools.is_machine_short,
-            in_name_lookup: shows(Stack::is_in_name_lookup),
-            in_block_in_place: shows(Stack::is_in_block_in_place)
-                || (!shows(Stack::shows_inlined) && self.has_given_core_away(slot, tools)),
+            in_name_lookup: hints.in_name_lookup,
+            in_block_in_place: hints.in_block_in_place
+                || (!shows_inlined && self.has_given_core_away(slot, tools)),
         };
         let cause = classify(&evidence);
         let of_stack = |kind: Option<CallKind>| {

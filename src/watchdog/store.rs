@@ -236,8 +236,10 @@ impl State {
         let is_same =
             |entry: &Entry| entry.phase == phase && entry.ended[1] + entry.running[1] == 0;
         if self.entries.get(&placeless).is_some_and(is_same)
-            && let Some(entry) = self.entries.remove(&placeless)
+            && let Some(mut entry) = self.entries.remove(&placeless)
         {
+            // Its place was not logged.
+            entry.last_logged = None;
             self.entries.insert(key.clone(), entry);
         }
     }

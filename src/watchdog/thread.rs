@@ -119,8 +119,15 @@ struct Watched {
     inquiry: Option<Inquiry>,
     /// Its clocks at the last look, while the machine is short of processors.
     before: Option<Reading>,
-    /// The poll announced last, and as what.
-    announced: Option<(u64, Cause)>,
+    announced: Option<Announced>,
+}
+
+/// The poll announced last, and what was said of it.
+#[derive(Clone, Copy, Debug)]
+struct Announced {
+    sequence: u64,
+    cause: Cause,
+    has_place: bool,
 }
 
 impl Loop {
@@ -158,7 +165,7 @@ impl Loop {
         let instance = Arc::clone(&self.shared.instance);
         instance.alarm.watched_by(std::thread::current());
         if self.shared.options.captures_per_second > 0 {
-            // Nothing in there panics but by a bug; then there are no names.
+            // Nothing in there panics but by a bug; then there are no stacks.
             let _ = catch_unwind(AssertUnwindSafe(|| self.capturer.load()));
         }
         let rest = instance.clock.ticks_in(REST.max(self.tick * 2));
@@ -231,6 +238,7 @@ impl Loop {
         }
         let shared = Arc::clone(&self.shared);
         let instance = &shared.instance;
+        let patience = instance.threshold + instance.clock.ticks_in(self.tick);
         let mut sightings = Vec::new();
         let mut was_running = false;
         let mut readings = if self.is_machine_short { READINGS } else { 0 };
@@ -275,7 +283,7 @@ impl Loop {
             );
             sightings.extend(
                 seen.into_iter()
-                    .map(|observation| watched.sight(observation)),
+                    .map(|observation| watched.sight(observation, patience)),
             );
             if watched.last.is_none() && reading.is_none() {
                 watched.inquiry = None;
@@ -397,33 +405,46 @@ impl Watched {
         inquiry.is_some_and(|inquiry| inquiry.sequence == sequence)
     }
 
-    /// Adds to an observation what was found out about its poll.
-    fn sight(&mut self, observation: Observation) -> Sighting {
-        let (sequence, running) = match &observation {
-            Observation::Running { poll, .. } => (poll.sequence, true),
-            Observation::Ended { poll, .. } => (poll.sequence, false),
+    /// Adds to an observation what was found out about its poll. A poll is
+    /// announced when its cause and place are known, or when it is as old as
+    /// `patience`; and once more when they become known after that.
+    fn sight(&mut self, observation: Observation, patience: u64) -> Sighting {
+        let (sequence, running, elapsed) = match &observation {
+            Observation::Running { poll, elapsed, .. } => (poll.sequence, true, *elapsed),
+            Observation::Ended { poll, .. } => (poll.sequence, false, poll.ticks),
         };
-        let diagnosis = self
+        let inquiry = self
             .inquiry
             .as_ref()
-            .filter(|inquiry| inquiry.sequence == sequence)
-            .and_then(Inquiry::diagnosis);
+            .filter(|inquiry| inquiry.sequence == sequence);
+        let diagnosis = inquiry.and_then(Inquiry::diagnosis);
+        let awaits_names = inquiry.is_some_and(Inquiry::awaits_names);
         let cause = match &observation {
             Observation::Running { .. } => diagnosis.as_ref().map_or(Cause::Unknown, |d| d.cause()),
             Observation::Ended { poll, .. } => Cause::from_id(poll.cause),
         };
+        let has_place = diagnosis.as_ref().is_some_and(|known| known.has_place());
         let before = self
             .announced
-            .filter(|(announced, _)| *announced == sequence)
-            .map(|(_, cause)| cause);
+            .filter(|announced| announced.sequence == sequence);
         let is_new = match before {
             // What is not known yet may be at the next look.
-            None => cause != Cause::Unknown || !running,
-            // Nobody was to blame, and now somebody is.
-            Some(before) => !before.blames_handler() && cause.blames_handler(),
+            None => {
+                let may_wait = cause == Cause::Unknown || awaits_names;
+                !(running && elapsed < patience && may_wait)
+            }
+            // Nobody was to blame, and now somebody is; or it is known where.
+            Some(before) => {
+                cause.blames_handler()
+                    && (!before.cause.blames_handler() || (has_place && !before.has_place))
+            }
         };
         if is_new {
-            self.announced = Some((sequence, cause));
+            self.announced = Some(Announced {
+                sequence,
+                cause,
+                has_place,
+            });
         }
         Sighting {
             observation,

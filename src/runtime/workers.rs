@@ -44,7 +44,7 @@ impl Workers {
     /// none of them is held up by a thread that was stuck all the time.
     pub(crate) fn have_all_moved_since(&self, before: &Self) -> bool {
         let stands_still =
-            |now: &Worker, then: &Worker| now == then && now.parked_and_unparked % 2 == 0;
+            |now: &Worker, then: &Worker| now == then && now.parked_and_unparked.is_multiple_of(2);
         let mut pairs = self.0.iter().zip(&before.0);
         self.0.len() == before.0.len() && !pairs.any(|(now, then)| stands_still(now, then))
     }

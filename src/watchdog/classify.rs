@@ -85,7 +85,8 @@ const OWN_WORK: u64 = 5;
 /// that is so is decided by the clocks where there are any, else by the looks.
 /// A thread that runs or wants to is at work if it had the processor for at
 /// least half of the time, or for long; and was kept from it if it had none for
-/// half of the time. That is the time watched; where that is little of the poll,
+/// half of the time, or would have been through before the threshold if it had
+/// not waited. That is the time watched; where that is little of the poll,
 /// or the machine is short of processors, so that it may have waited for one
 /// before, it is the whole poll.
 pub(super) fn classify(evidence: &Evidence) -> Cause {
@@ -116,6 +117,8 @@ pub(super) fn classify(evidence: &Evidence) -> Cause {
         Some(kind) if !busy && (by_looks || times.idle().saturating_mul(2) >= times.elapsed) => {
             of_call(kind, evidence)
         }
+        // It would be no long poll if it had got the processor it wanted.
+        None if was_held_up(evidence.elapsed, times.wait, evidence.threshold) => Cause::Preempted,
         _ if is_most(times.cpu) => Cause::Cpu,
         _ if times.cpu >= evidence.threshold.saturating_mul(OWN_WORK) => Cause::Cpu,
         Some(kind) if looks.running == 0 => of_call(kind, evidence),
@@ -125,6 +128,12 @@ pub(super) fn classify(evidence: &Evidence) -> Cause {
         }
         _ => Cause::Unknown,
     }
+}
+
+/// Whether it would have been through before the threshold, had it not waited for
+/// a processor for a good part of the time.
+pub(super) fn was_held_up(elapsed: u64, waited: u64, threshold: u64) -> bool {
+    waited.saturating_mul(4) >= elapsed && elapsed.saturating_sub(waited) < threshold
 }
 
 fn of_call(kind: CallKind, evidence: &Evidence) -> Cause {

@@ -1,5 +1,5 @@
 use super::Cause;
-use super::classify::Watched;
+use super::classify::{Watched, was_held_up};
 use super::inquiry::Tools;
 use crate::capture::{Capturer, Clocks, Thread};
 use crate::clock::Clock;
@@ -41,15 +41,16 @@ impl Reading {
 ///
 /// What the thread did within the poll is at least what it did in the window
 /// less the time outside: so it is proven to have computed. To have waited for
-/// a processor for half as long as the poll took is taken for the reason
-/// though some of it may have been before: who is blocked has not waited.
-pub(super) fn cause(seen: u64, poll: u64, window: Watched) -> Cause {
+/// a processor for half as long as the poll took, or so long that it would have
+/// been short without, is taken for the reason though some of it may have been
+/// before: who is blocked has not waited.
+pub(super) fn cause(seen: u64, poll: u64, threshold: u64, window: Watched) -> Cause {
     let outside = window.elapsed.saturating_sub(seen);
     let is_most = |time: u64| time.saturating_mul(2) >= poll;
-    if is_most(window.cpu.saturating_sub(outside)) {
-        Cause::Cpu
-    } else if is_most(window.wait) {
+    if is_most(window.wait) || was_held_up(poll, window.wait, threshold) {
         Cause::Preempted
+    } else if is_most(window.cpu.saturating_sub(outside)) {
+        Cause::Cpu
     } else {
         Cause::Unknown
     }
@@ -61,8 +62,11 @@ mod tests {
 
     #[test]
     fn the_clocks_around_a_poll_tell_what_it_must_have_been() {
-        let cause = |poll, elapsed, cpu, wait| cause(poll, poll, Watched { elapsed, cpu, wait });
+        let cause =
+            |poll, elapsed, cpu, wait| cause(poll, poll, 10, Watched { elapsed, cpu, wait });
         assert_eq!(cause(12, 15, 4, 9), Cause::Preempted);
+        assert_eq!(cause(12, 15, 9, 3), Cause::Preempted, "short without it");
+        assert_eq!(cause(30, 33, 22, 3), Cause::Cpu);
         assert_eq!(cause(12, 15, 12, 0), Cause::Cpu);
         assert_eq!(cause(12, 15, 2, 1), Cause::Unknown, "blocked in something");
         assert_eq!(cause(12, 30, 15, 0), Cause::Unknown, "perhaps before it");
@@ -76,7 +80,7 @@ mod tests {
             cpu: 2,
             wait: 0,
         };
-        assert_eq!(cause(2, 12, window), Cause::Unknown);
-        assert_eq!(cause(2, 4, window), Cause::Cpu);
+        assert_eq!(cause(2, 12, 1, window), Cause::Unknown);
+        assert_eq!(cause(2, 4, 1, window), Cause::Cpu);
     }
 }

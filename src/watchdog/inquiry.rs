@@ -35,6 +35,8 @@ pub(super) struct Inquiry {
     /// A stack whose names are being read.
     pending: Option<Asked>,
     diagnosis: Option<Arc<Diagnosis>>,
+    /// How old the poll was then, in ticks.
+    looked_at: u64,
 }
 
 #[derive(Debug)]
@@ -90,8 +92,8 @@ pub(super) struct Tools<'t> {
     pub(super) count: &'t dyn Fn(Result),
 }
 
-/// Why a poll was long that has ended, by the first reading that there is from
-/// before its end.
+/// Why a poll was long that has ended, by the readings that there are from before
+/// its end.
 pub(super) fn settle(
     before: [Option<Reading>; 2],
     poll: &EndedPoll,
@@ -99,13 +101,22 @@ pub(super) fn settle(
     tools: &Tools<'_>,
 ) -> Cause {
     let end = poll.start.saturating_add(poll.ticks);
-    let before = before.into_iter().flatten().find(|before| before.at < end);
-    let (Some(before), Some(now)) = (before, Reading::of(thread, tools)) else {
+    let Some(now) = Reading::of(thread, tools) else {
         return Cause::Unknown;
     };
-    let seen = end - before.at.max(poll.start);
-    let [seen, poll] = [seen, poll.ticks].map(|ticks| tools.clock.nanos(ticks));
-    hindsight::cause(seen, poll, before.until(&now, tools.clock))
+    let nanos = |ticks| tools.clock.nanos(ticks);
+    let [length, threshold] = [poll.ticks, tools.threshold].map(nanos);
+    let before = before
+        .into_iter()
+        .flatten()
+        .filter(|before| before.at < end);
+    let mut causes = before.map(|before| {
+        let seen = nanos(end - before.at.max(poll.start));
+        hindsight::cause(seen, length, threshold, before.until(&now, tools.clock))
+    });
+    causes
+        .find(|cause| *cause != Cause::Unknown)
+        .unwrap_or(Cause::Unknown)
 }
 
 fn workers(slot: &Slot, tools: &Tools<'_>) -> Option<Workers> {
@@ -145,12 +156,24 @@ impl Inquiry {
             stacks: Vec::new(),
             pending: None,
             diagnosis: None,
+            looked_at: 0,
         }
     }
 
     /// The last diagnosis.
     pub(super) fn diagnosis(&self) -> Option<Arc<Diagnosis>> {
         self.diagnosis.clone()
+    }
+
+    /// What the poll was seen at, should it be over now. How it shared the
+    /// processor says nothing if it was young when it was last looked at.
+    pub(super) fn last_seen_at(&self, threshold: u64) -> Cause {
+        let is_young = self.looked_at < threshold;
+        match self.diagnosis.as_deref().map(Diagnosis::cause) {
+            None => Cause::Unknown,
+            Some(Cause::Cpu | Cause::Preempted) if is_young => Cause::Unknown,
+            Some(cause) => cause,
+        }
     }
 
     /// Whether a stack is known that has no names yet.
@@ -212,6 +235,7 @@ impl Inquiry {
             slot.judge(poll.sequence, diagnosis.cause().into());
         }
         self.diagnosis = Some(Arc::new(diagnosis));
+        self.looked_at = elapsed;
     }
 
     /// What it is blocked in. Most calls tell by their number; for the rest a

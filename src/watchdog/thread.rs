@@ -318,13 +318,13 @@ impl Loop {
         let inquiry = watched.inquiry.as_ref();
         let inquiry = inquiry.filter(|inquiry| inquiry.sequence == poll.sequence);
         let readings = [watched.before, inquiry.and_then(Inquiry::baseline)];
-        let known = inquiry
-            .and_then(Inquiry::diagnosis)
-            .map(|known| known.cause());
-        poll.cause = known
-            .filter(|cause| *cause != Cause::Unknown)
-            .unwrap_or_else(|| settle(readings, poll, &watched.thread, &tools))
-            .into();
+        let seen_at = inquiry.map_or(Cause::Unknown, |inquiry| {
+            inquiry.last_seen_at(tools.threshold)
+        });
+        poll.cause = match seen_at {
+            Cause::Unknown => settle(readings, poll, &watched.thread, &tools).into(),
+            cause => cause.into(),
+        };
         let recorder = &self.shared.instance.recorder;
         recorder.record_without_thread(poll.series, |cells| {
             cells.blocking_poll(poll.cause, poll.ticks);
@@ -336,8 +336,9 @@ impl Loop {
         let shared = &self.shared;
         let clock = &shared.instance.clock;
         let elapsed = now.saturating_sub(poll.start);
-        // Most polls seen are young and will be over at the next tick.
-        if elapsed < clock.ticks_in(self.tick / 2) {
+        // Most polls seen are young and will be over at the next tick; on a
+        // machine short of processors that tick may come late.
+        if elapsed < clock.ticks_in(self.tick / 2) && !self.is_machine_short {
             return;
         }
         let mut tools = tools!(self);

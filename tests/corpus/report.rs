@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Running,
     InPlace,
     Innocent,
+    /// Innocent, on a machine short of processors.
+    Starved,
 }
 
 #[derive(Clone, Debug)]
@@ -190,7 +192,13 @@ impl Row {
 
     pub(crate) fn from_json(value: &Value) -> Option<Self> {
         let count = |at: usize| value[at].as_u64();
-        let kinds = [Kind::Blocked, Kind::Running, Kind::InPlace, Kind::Innocent];
+        let kinds = [
+            Kind::Blocked,
+            Kind::Running,
+            Kind::InPlace,
+            Kind::Innocent,
+            Kind::Starved,
+        ];
         let kind = kinds.get(count(1)? as usize)?;
         Some(Self {
             not_run: value[2].as_str().map(str::to_owned),
@@ -218,7 +226,7 @@ impl Row {
     fn is_poor(&self) -> bool {
         let poor = |right: u64, of: u64| right * 4 < of * 3;
         self.not_run.is_none()
-            && self.kind != Kind::Innocent
+            && !matches!(self.kind, Kind::Innocent | Kind::Starved)
             && (poor(self.cause, self.runs)
                 || poor(self.line, self.exact)
                 || poor(self.function, self.exact)
@@ -233,13 +241,12 @@ impl Row {
         }
         let of = |count: u64, all: u64| format!("{count}/{all}");
         let cells = match self.kind {
-            Kind::Innocent => [
+            Kind::Innocent | Kind::Starved => [
                 of(self.blamed, self.runs),
                 "-".into(),
-                if self.cause > 0 {
-                    of(self.cause, self.runs)
-                } else {
-                    "-".into()
+                match self.kind {
+                    Kind::Starved => of(self.cause, self.runs),
+                    _ => "-".into(),
                 },
                 "-".into(),
                 "-".into(),
@@ -327,6 +334,7 @@ impl Report {
         let runs = sum(Row::blocks, |row| row.runs);
         let exact = sum(Row::blocks, |row| row.exact);
         let blocked = |row: &Row| row.kind == Kind::Blocked;
+        let starved = |row: &Row| row.kind == Kind::Starved;
         let shares = [
             (
                 "flagged while still running",
@@ -363,6 +371,12 @@ impl Report {
                 "exact, of blocked ones",
                 sum(blocked, |row| row.exact),
                 sum(blocked, |row| row.runs),
+                95,
+            ),
+            (
+                "preempted, of what starved",
+                sum(starved, |row| row.cause),
+                sum(starved, |row| row.runs),
                 95,
             ),
         ];

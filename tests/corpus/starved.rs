@@ -60,7 +60,7 @@ fn rounds_in_a_millisecond() -> u64 {
 
 /// What is over the threshold must be the machine's fault.
 pub(crate) fn run(driver: &Driver) -> Row {
-    let mut row = Row::named(NAME, Kind::Innocent);
+    let mut row = Row::named(NAME, Kind::Starved);
     rounds_in_a_millisecond();
     let before = driver.findings(Side::Router, PATH);
     let hogs: Vec<_> = (0..HOGS).map(|_| Hog::start()).collect();

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -95,14 +96,17 @@ async fn open() -> String {
     watch.end_by_other(expect(result.map(|_| text), &"late".to_owned()))
 }
 
+/// Enough for a disk to have something to do.
+const CHUNK: &[u8] = &[1; 1 << 20];
+
 static SYNC: At = at!("sync");
 
 async fn sync() -> String {
-    let mut file = File::create(scratch("corpus-synced")).unwrap();
+    let file = File::create(scratch("corpus-synced")).unwrap();
     real_await().await;
     let watch = Watch::start();
     while watch.elapsed() < BLOCK {
-        file.write_all(&[0; 4096]).unwrap();
+        file.write_all_at(CHUNK, 0).unwrap();
         here!(SYNC, file.sync_all().unwrap());
     }
     watch.end(BLOCK, FINE)
@@ -112,13 +116,15 @@ async fn sync() -> String {
 fn is_fsync_slow() -> Result<(), String> {
     const ROUNDS: u32 = 20;
     let timed = || -> std::io::Result<Duration> {
-        let mut file = File::create(scratch("corpus-synced"))?;
-        let started = Instant::now();
+        let file = File::create(scratch("corpus-synced"))?;
+        let mut synced = Duration::ZERO;
         for _ in 0..ROUNDS {
-            file.write_all(&[0; 4096])?;
+            file.write_all_at(CHUNK, 0)?;
+            let started = Instant::now();
             file.sync_all()?;
+            synced += started.elapsed();
         }
-        Ok(started.elapsed() / ROUNDS)
+        Ok(synced / ROUNDS)
     };
     match timed() {
         Ok(time) if time > Duration::from_micros(200) => Ok(()),

@@ -27,6 +27,13 @@ mod slot;
 mod sys;
 mod watchdog;
 
+/// For `fuzz/` alone.
+#[doc(hidden)]
+#[cfg(runtime_health_fuzz)]
+pub fn fuzz_capture(bytes: &[u8]) {
+    capture::garbage::run(bytes);
+}
+
 pub use blocking::spawn_blocking;
 pub use builder::{Builder, Detail, Family};
 pub use capture::{Confidence, Frame, Place};

@@ -1,11 +1,11 @@
 //! Garbage for the walk and for the decoder of prologues: neither may panic,
 //! and both must end.
 //!
-//! A test like the others, for two seconds; `RUNTIME_HEALTH_FUZZ_SECONDS=60
-//! cargo test --release --lib capture::garbage -- --nocapture` is the long run.
-//! A case is all in its seed, which a failure prints; those that once failed
-//! are kept in `corpus/seeds.txt` and tried first.
+//! What a case is, is all in some bytes. `ci/fuzz.sh` has them found by a fuzzer
+//! that sees which code they reach, and keeps those that reach more in
+//! `fuzz/corpus`; a test makes some up at random.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use gimli::UnwindContext;
@@ -17,26 +17,33 @@ use super::unwind::{Registers, StackCopy, Unwinder};
 use crate::clock::Clock;
 use crate::slot::Mark;
 
-/// Seeds of cases that once failed, one a line, with `#` comments.
-const CORPUS: &str = include_str!("corpus/seeds.txt");
-
 /// The longest a walk may take: some thousand times what it does, for a
 /// machine that is starved and a build that is not optimised.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// SplitMix64 (Steele, Lea and Flood, 2014).
-struct Random(u64);
+/// Where decisions come from. Zeros when it is used up.
+struct Bytes<'b>(&'b [u8]);
 
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let word = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
+impl Bytes<'_> {
+    fn byte(&mut self) -> u8 {
+        let (byte, rest) = self.0.split_first().unwrap_or((&0, &[]));
+        self.0 = rest;
+        *byte
     }
 
+    fn next(&mut self) -> u64 {
+        u64::from_le_bytes([(); 8].map(|()| self.byte()))
+    }
+
+    /// As few bytes as the number needs.
     fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
+        let mut number = u64::from(self.byte());
+        let mut bound = 1_u64 << 8;
+        while bound < end {
+            number = number << 8 | u64::from(self.byte());
+            bound <<= 8;
+        }
+        number % end
     }
 
     fn one_in(&mut self, n: u64) -> bool {
@@ -68,7 +75,7 @@ impl Bench {
         let copied = crate::sys::memory::read(start, &mut bytes);
         let words = bytes[..copied].chunks_exact(8);
         let mut code: Vec<_> = words
-            .map(|word| u64::from_le_bytes(word.try_into().unwrap()))
+            .map(|word| word.try_into().map_or(0, u64::from_le_bytes))
             .filter(|word| modules.known(*word).is_some())
             .collect();
         code.extend([
@@ -87,67 +94,66 @@ impl Bench {
         }
     }
 
-    fn address(&self, random: &mut Random) -> u64 {
-        let known = random.pick(&self.code);
-        match random.below(4) {
+    fn address(&self, source: &mut Bytes<'_>) -> u64 {
+        let known = source.pick(&self.code);
+        match source.below(4) {
             0 | 1 => known,
             // Nearby: other functions, and the middle of instructions.
-            2 => known.wrapping_add(random.below(0x4_0000)),
-            _ => known.wrapping_sub(random.below(0x4_0000)),
+            2 => known.wrapping_add(source.below(0x4_0000)),
+            _ => known.wrapping_sub(source.below(0x4_0000)),
         }
     }
 
-    fn word(&self, random: &mut Random, start: u64, length: u64) -> u64 {
-        match random.below(8) {
-            0..3 => self.address(random),
+    fn word(&self, source: &mut Bytes<'_>, start: u64, length: u64) -> u64 {
+        match source.below(8) {
+            0..3 => self.address(source),
             // Into the same stack: frame pointers, aligned or not.
-            3..6 => start.wrapping_add(random.below(length.max(1) * 2) & !7),
-            6 => random.pick(&[0, 1, 7, 8, u64::MAX, u64::MAX - 7, 1 << 63, 1 << 47]),
-            _ => random.next(),
+            3..6 => start.wrapping_add(source.below(length.max(1) * 2) & !7),
+            6 => source.pick(&[0, 1, 7, 8, u64::MAX, u64::MAX - 7, 1 << 63, 1 << 47]),
+            _ => source.next(),
         }
     }
 
     /// One walk over a stack of garbage.
-    fn walk(&mut self, seed: u64) {
-        let random = &mut Random(seed);
-        let length = match random.below(8) {
-            0 => random.below(64),
-            1 => random.below(1 << 17),
-            _ => random.below(4096),
+    fn walk(&mut self, source: &mut Bytes<'_>) {
+        let length = match source.below(8) {
+            0 => source.below(64),
+            1 => source.below(1 << 17),
+            _ => source.below(4096),
         };
-        let start = match random.below(8) {
-            0 => random.next(),
-            1 => u64::MAX - random.below(length + 128),
-            2 => random.below(256),
-            _ => 0x7f00_0000_0000 + (random.below(1 << 30) & !15),
+        let start = match source.below(8) {
+            0 => source.next(),
+            1 => u64::MAX - source.below(length + 128),
+            2 => source.below(256),
+            _ => 0x7f00_0000_0000 + (source.below(1 << 30) & !15),
         };
         let bytes: Vec<u8> = (0..length.div_ceil(8))
-            .flat_map(|_| self.word(random, start, length).to_le_bytes())
+            .flat_map(|_| self.word(source, start, length).to_le_bytes())
             .take(length as usize)
             .collect();
         let mark = Mark {
-            stack: match random.below(8) {
-                0 => random.next(),
+            stack: match source.below(8) {
+                0 => source.next(),
                 1 => u64::MAX,
                 2 => start,
-                _ => start.wrapping_add(random.below(length + 64) & !7),
+                _ => start.wrapping_add(source.below(length + 64) & !7),
             },
-            code: self.address(random),
+            code: self.address(source),
         };
-        let code = match random.below(8) {
-            0 => random.pick(&[0, 1, u64::MAX]),
-            1 => random.next(),
-            _ => self.address(random),
+        let code = match source.below(8) {
+            0 => source.pick(&[0, 1, u64::MAX]),
+            1 => source.next(),
+            _ => self.address(source),
         };
-        let registers = if random.one_in(2) {
+        let registers = if source.one_in(2) {
             Registers::blocked(start, code)
         } else {
             let mut values: Vec<_> = (0..16)
-                .map(|number| (number, self.word(random, start, length)))
+                .map(|number| (number, self.word(source, start, length)))
                 .collect();
             values[7].1 = start;
             values.push((16, code));
-            Registers::sampled(&values).unwrap()
+            Registers::sampled(&values).unwrap_or_else(|| Registers::blocked(start, code))
         };
         let stack = StackCopy { start, bytes };
         let began = self.clock.ticks();
@@ -161,14 +167,16 @@ impl Bench {
         assert!(walk.frames.len() <= 4096, "{} frames", walk.frames.len());
         if walk.confidence == Confidence::Exact {
             // Only where it has to arrive: at the marker's function.
-            let (module, code) = walk.frames.last().unwrap();
-            assert!(module.has_code_at(*code) && module.has_code_at(mark.code));
+            let last = walk.frames.last();
+            assert!(last.is_some_and(|(module, code)| {
+                module.has_code_at(*code) && module.has_code_at(mark.code)
+            }));
         }
     }
 }
 
 /// One prologue of garbage, with whole instructions in it.
-fn decode(seed: u64) {
+fn decode(source: &mut Bytes<'_>) {
     const FORMS: [&[u8]; 10] = [
         &[0x55],
         &[0x41, 0x57],
@@ -181,72 +189,69 @@ fn decode(seed: u64) {
         &[0xb8, 0xff, 0xff, 0xff, 0xff, 0xe8, 0, 0, 0, 0],
         &[0x48, 0x29, 0xc4],
     ];
-    let random = &mut Random(seed);
     let mut code = Vec::new();
-    for _ in 0..random.below(24) {
-        if random.one_in(6) {
-            code.extend(random.next().to_le_bytes());
+    for _ in 0..source.below(24) {
+        if source.one_in(6) {
+            code.extend(source.next().to_le_bytes());
         } else {
-            code.extend_from_slice(random.pick(&FORMS));
+            code.extend_from_slice(source.pick(&FORMS));
         }
-        if random.one_in(4) {
-            let at = random.below(code.len() as u64) as usize;
-            code[at] = random.next() as u8;
+        if source.one_in(4) {
+            let at = source.below(code.len() as u64) as usize;
+            code[at] = source.next() as u8;
         }
     }
-    code.truncate(random.below(code.len() as u64 + 1) as usize);
-    let stack = match random.below(3) {
-        0 => random.next(),
-        1 => u64::MAX - random.below(4096),
+    code.truncate(source.below(code.len() as u64 + 1) as usize);
+    let stack = match source.below(3) {
+        0 => source.next(),
+        1 => u64::MAX - source.below(4096),
         _ => 0x7f00_0000_0000,
     };
     assert!(prologue::decode(&code).candidates(stack).count() <= 512);
 }
 
-/// Says which case it was if it fails.
-struct Case(u64);
+/// One case.
+pub(crate) fn run(bytes: &[u8]) {
+    thread_local! {
+        static BENCH: RefCell<Bench> = RefCell::new(Bench::new());
+    }
+    let source = &mut Bytes(bytes);
+    if source.one_in(8) {
+        decode(source);
+    } else {
+        BENCH.with_borrow_mut(|bench| bench.walk(source));
+    }
+}
 
-impl Drop for Case {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!(
-                "case {:#018x}: add it to src/capture/corpus/seeds.txt",
-                self.0
-            );
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SplitMix64 (Steele, Lea and Flood, 2014).
+    fn random(state: &mut u64) -> u64 {
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let word = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        word ^ (word >> 31)
+    }
+
+    #[test]
+    fn neither_walk_nor_decoder_panics_or_hangs() {
+        const TIME: Duration = Duration::from_secs(2);
+        let clock = Clock::new();
+        let seed = u64::from(std::process::id()) ^ clock.ticks();
+        eprintln!("seed {seed:#018x}");
+        let mut state = seed;
+        let end = clock.ticks() + clock.ticks_in(TIME);
+        let mut cases = 0_u64;
+        while clock.ticks() < end {
+            let words = random(&mut state) % 256;
+            let bytes: Vec<_> = (0..words)
+                .flat_map(|_| random(&mut state).to_le_bytes())
+                .collect();
+            run(&bytes);
+            cases += 1;
         }
+        eprintln!("{cases} cases");
     }
-}
-
-fn run(seed: u64, bench: &mut Bench) {
-    let case = Case(seed);
-    bench.walk(seed);
-    decode(seed);
-    drop(case);
-}
-
-#[test]
-fn neither_walk_nor_decoder_panics_or_hangs() {
-    let mut bench = Bench::new();
-    let kept = CORPUS
-        .lines()
-        .map(|line| line.split('#').next().unwrap_or_default().trim())
-        .filter(|line| !line.is_empty());
-    for line in kept {
-        let seed = u64::from_str_radix(line.trim_start_matches("0x"), 16);
-        run(seed.expect("a seed in hexadecimal"), &mut bench);
-    }
-
-    let seconds = std::env::var("RUNTIME_HEALTH_FUZZ_SECONDS").ok();
-    let seconds = seconds.map_or(2, |text| text.parse().expect("a number of seconds"));
-    let seed = u64::from(std::process::id()) ^ bench.clock.ticks();
-    eprintln!("seed {seed:#018x}, for {seconds} s");
-    let mut seeds = Random(seed);
-    let end = bench.clock.ticks() + bench.clock.ticks_in(Duration::from_secs(seconds));
-    let mut cases = 0_u64;
-    while bench.clock.ticks() < end {
-        run(seeds.next(), &mut bench);
-        cases += 1;
-    }
-    eprintln!("{cases} cases");
-    assert!(cases > 0 || seconds == 0);
 }

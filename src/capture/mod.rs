@@ -14,7 +14,7 @@
 //! | `unwind`, `prologue` | the walk up a copied stack |
 //! | `symbols` | the thread that reads symbols |
 //! | `symbolize`, `names` | addresses to functions and lines; which is the user's own |
-//! | `garbage` | a test: random stacks and prologues, and a corpus of seeds |
+//! | `garbage` | for a test and a fuzzer: stacks and prologues of garbage |
 //! | `none` | what stands for all this on other platforms |
 
 #[cfg(all(feature = "capture", target_os = "linux"))]
@@ -31,14 +31,9 @@ mod descriptor;
 mod engine;
 mod evidence;
 mod frame;
-#[cfg(test)]
-#[cfg(all(
-    feature = "capture",
-    target_os = "linux",
-    target_arch = "x86_64",
-    not(miri)
-))]
-mod garbage;
+#[cfg(any(test, runtime_health_fuzz))]
+#[cfg(all(feature = "capture", target_os = "linux", target_arch = "x86_64"))]
+pub(crate) mod garbage;
 #[cfg(all(feature = "capture", target_os = "linux"))]
 mod modules;
 #[cfg(all(feature = "capture", target_os = "linux"))]

@@ -42,5 +42,7 @@ before=$(load)
     done
     echo
     cat "$tables"
+    echo
+    bash looks.sh
 } >RESULTS.md
 cat RESULTS.md

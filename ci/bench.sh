@@ -7,3 +7,5 @@ cd "$(dirname "$0")/../bench"
 cargo fmt --check
 cargo clippy --locked --all-targets -- -D warnings
 cargo run --locked --release
+cd ..
+bash bench/looks.sh

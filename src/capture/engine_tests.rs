@@ -294,3 +294,80 @@ fn a_capture_that_panics_is_an_answer() {
         drop(open);
     });
 }
+
+/// Blocks below so many frames, in a function that marks itself as the layer's does.
+#[inline(never)]
+fn block_deep(depth: u32, tell: &mpsc::Sender<(i32, Mark)>, gate: &mpsc::Receiver<()>) {
+    tell.send((thread::id(), Mark::here())).unwrap();
+    descend(depth, gate);
+    std::hint::black_box(depth);
+}
+
+#[inline(never)]
+fn descend(depth: u32, gate: &mpsc::Receiver<()>) -> u32 {
+    if depth == 0 {
+        let _ = gate.recv();
+        return 0;
+    }
+    let below = descend(std::hint::black_box(depth - 1), gate);
+    std::hint::black_box(below) + 1
+}
+
+/// Times looks as the watchdog makes them; run by `ci/bench.sh`.
+#[test]
+#[ignore = "a measurement"]
+fn what_a_look_costs() {
+    const LOOKS: usize = 500;
+    let mut capturer = Capturer::for_test();
+    capturer.load();
+    println!("| frames | state and clocks | copy and walk | names | whole look | first names |");
+    println!("|---:|---:|---:|---:|---:|---:|");
+    for depth in [2, 20, 200] {
+        let (open, gate) = mpsc::channel::<()>();
+        let (tell, told) = mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(move || block_deep(depth, &tell, &gate));
+            let (id, mark) = told.recv().unwrap();
+            let mut target = capturer.adopt(id);
+            let is_blocked = |state| match state {
+                Some(State::Blocked(blocked)) => blocked.number == libc::SYS_futex,
+                _ => false,
+            };
+            while !is_blocked(capturer.state(&target)) {
+                std::thread::yield_now();
+            }
+            let (mut parts, mut frames, mut first) = (vec![], 0, None);
+            for _ in 0..LOOKS {
+                let started = Instant::now();
+                let state = capturer.state(&target).unwrap();
+                capturer.clocks(&target).unwrap();
+                let seen = started.elapsed();
+                let stack = capturer.stack(&mut target, state, mark, &|| true);
+                let walked = started.elapsed();
+                let mut stack = stack.unwrap();
+                let named = stack.within(Duration::from_secs(30));
+                let whole = started.elapsed();
+                let stack = named.unwrap().unwrap();
+                assert_eq!(stack.confidence, Confidence::Exact);
+                frames = stack.frames.len();
+                first.get_or_insert(whole - walked);
+                parts.push([seen, walked - seen, whole - walked, whole]);
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let median = |part: usize| {
+                let mut times: Vec<_> = parts.iter().map(|parts| parts[part]).collect();
+                times.sort_unstable();
+                times[LOOKS / 2].as_secs_f64() * 1e6
+            };
+            let first = first.unwrap().as_secs_f64() * 1e6;
+            println!(
+                "| {frames} | {:.1} | {:.1} | {:.1} | {:.1} | {first:.0} |",
+                median(0),
+                median(1),
+                median(2),
+                median(3)
+            );
+            drop(open);
+        });
+    }
+}

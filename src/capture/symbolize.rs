@@ -45,6 +45,11 @@ impl Symbolizer {
         Self::default()
     }
 
+    /// Whether an address was expanded before.
+    pub(crate) fn knows(&self, code: u64) -> bool {
+        self.known.contains_key(&code)
+    }
+
     /// All functions at one address, the innermost inlined one first.
     pub(crate) fn expand(&mut self, module: &ModuleRef, code: u64) -> Arc<[Expanded]> {
         if let Some(known) = self.known.get(&code) {

@@ -112,7 +112,9 @@ fn run(requests: &Receiver<Request>) {
             Request::Forget(module) => symbolizer.forget(&module),
             Request::Name(walk, answer) => {
                 // Nobody waits any more if the poll is over.
-                let _ = answer.send(Named::Hints(hints(&mut symbolizer, &walk)));
+                if !walk.frames.iter().all(|(_, code)| symbolizer.knows(*code)) {
+                    let _ = answer.send(Named::Hints(hints(&mut symbolizer, &walk)));
+                }
                 let _ = answer.send(Named::Stack(Arc::new(name(&mut symbolizer, &walk))));
             }
         }));

@@ -28,7 +28,7 @@ const REST: Duration = Duration::from_millis(200);
 /// From how much lateness on the machine is taken to be short of processors,
 /// and for how long. Then the watchdog may come too late for a whole poll, and
 /// reads the clocks of threads beforehand: so many at each look.
-const LATE: Duration = Duration::from_millis(1);
+const LATE: Duration = Duration::from_millis(2);
 const SHORTAGE: Duration = Duration::from_secs(1);
 const READINGS: usize = 16;
 

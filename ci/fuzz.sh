@@ -7,6 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../fuzz"
 
+cargo fmt --check
 # What `cargo fuzz` passes, but for what needs a nightly compiler.
 coverage=(-C passes=sancov-module)
 for option in level=4 inline-8bit-counters pc-table trace-compares; do

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # The README's test command; then what depends on optimisation, in release;
-# then everything again with tokio's unstable figures.
+# then everything again with tokio's unstable figures, the corpus in short.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 step() { printf '\n--- %s\n' "$*"; "$@"; }
 
 step cargo test
-step cargo test --release --test allocations --test idle --test stuck --test watchdog
+step cargo test --release --lib --test allocations --test capture_faults --test idle --test stuck \
+    --test watchdog --test watching
+export RUNTIME_HEALTH_CORPUS_RUNS=2
 RUSTFLAGS="--cfg tokio_unstable" CARGO_TARGET_DIR=target/unstable step cargo test --tests

@@ -12,6 +12,8 @@ mod support;
 mod child;
 #[path = "capture_faults/library.rs"]
 mod library;
+#[path = "capture_faults/refused.rs"]
+mod refused;
 #[path = "capture_faults/served.rs"]
 mod served;
 #[path = "capture_faults/threads.rs"]

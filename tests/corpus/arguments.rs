@@ -1,7 +1,8 @@
 use lexopt::prelude::*;
 
-/// The number; a gate runs no fewer.
+/// Unless it is said otherwise, here or in the environment.
 const RUNS: u64 = 20;
+const RUNS_VARIABLE: &str = "RUNTIME_HEALTH_CORPUS_RUNS";
 
 pub(crate) struct Arguments {
     pub(crate) role: Role,
@@ -33,7 +34,10 @@ impl Arguments {
 pub(crate) fn parse() -> Result<Option<Arguments>, lexopt::Error> {
     let mut arguments = Arguments {
         role: Role::Whole,
-        runs: RUNS,
+        runs: match std::env::var_os(RUNS_VARIABLE) {
+            Some(runs) => runs.parse()?,
+            None => RUNS,
+        },
         all: false,
         filter: None,
     };

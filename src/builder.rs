@@ -274,6 +274,7 @@ impl Builder {
             capture_mode: std::sync::OnceLock::new(),
             captures: std::array::from_fn(|_| AtomicU64::new(0)),
             interrupted_calls: AtomicU64::new(0),
+            looks: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             options,
         });

@@ -1,4 +1,5 @@
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -9,7 +10,7 @@ use crate::capture;
 use crate::error::Error;
 use crate::instance::Instance;
 use crate::local::Local;
-use crate::primitive::{AtomicU64, add_exclusive};
+use crate::primitive::{AtomicU64, Ordering, add_exclusive};
 use crate::recorder::Histogram;
 use crate::route::NONE;
 use crate::runtime::Runtimes;
@@ -30,6 +31,9 @@ pub(crate) struct Shared {
     pub(crate) captures: [AtomicU64; capture::Result::ALL.len()],
     /// System calls that failed because a running thread was interrupted.
     pub(crate) interrupted_calls: AtomicU64,
+    /// Looks at all threads that have ended. The watchdog is the one writer;
+    /// stored with `Release`: who sees a look sees what it has found.
+    pub(crate) looks: AtomicU64,
     /// Connections the exporter refused.
     pub(crate) refused: AtomicU64,
     pub(crate) options: Options,
@@ -48,6 +52,20 @@ impl Shared {
                 }
             }
         });
+    }
+
+    /// Waits until the watchdog has taken in all that has ended by now, for a
+    /// second at most.
+    fn settle(&self) {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let clock = &self.instance.clock;
+        let looks = || self.looks.load(Ordering::Acquire);
+        // One may be going on; the next has begun after this.
+        let (enough, end) = (looks() + 2, clock.ticks() + clock.ticks_in(PATIENCE));
+        while looks() < enough && clock.ticks() < end {
+            self.instance.alarm.wake();
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// An attempt at a stack has ended. Only the watchdog may call it.
@@ -144,6 +162,9 @@ impl RuntimeHealth {
     /// watchdog itself was late. Where threads cannot be read at all (see
     /// `capture` in `build_info`), every blocking poll counts.
     ///
+    /// Blocks the calling thread for some milliseconds, until the watchdog has
+    /// looked once more.
+    ///
     /// # Panics
     ///
     /// If there is such a finding, with the text of each.
@@ -192,6 +213,7 @@ impl RuntimeHealth {
     }
 
     fn blamed(&self) -> Vec<Finding> {
+        self.shared().settle();
         let cannot_read = self
             .shared()
             .capture_mode

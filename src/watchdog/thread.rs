@@ -227,6 +227,7 @@ impl Loop {
             // All threads anew.
             self.generation = u64::MAX;
         }
+        self.shared.looks.fetch_add(1, Ordering::Release);
         now
     }
 

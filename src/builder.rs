@@ -60,6 +60,7 @@ pub(crate) struct Options {
     pub(crate) captures_per_second: u32,
     pub(crate) capture_interval: Duration,
     pub(crate) interrupt_running_threads: bool,
+    pub(crate) sample_under_seccomp: bool,
     pub(crate) detail: [Detail; Family::COUNT],
 }
 
@@ -99,6 +100,7 @@ impl Builder {
                 captures_per_second: 10,
                 capture_interval: Duration::from_secs(10),
                 interrupt_running_threads: false,
+                sample_under_seccomp: false,
                 detail: [Detail::Full; Family::COUNT],
             },
             runtimes: Vec::new(),
@@ -198,6 +200,18 @@ impl Builder {
     /// threads are never sent one.
     pub fn interrupt_running_threads(mut self, allowed: bool) -> Self {
         self.options.interrupt_running_threads = allowed;
+        self
+    }
+
+    /// Has running threads sampled (`perf_event_open`) also where a seccomp
+    /// filter is in force. Default false.
+    ///
+    /// Whether a filter allows it can't be asked. Docker's and Kubernetes'
+    /// default profiles refuse it, which does no harm; one of systemd's
+    /// (`SystemCallFilter=`, unless `SystemCallErrorNumber=` is set) ends the
+    /// process with `SIGSYS`. Set it where the filter is known to allow it.
+    pub fn sample_under_seccomp(mut self, allowed: bool) -> Self {
+        self.options.sample_under_seccomp = allowed;
         self
     }
 

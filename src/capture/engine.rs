@@ -59,23 +59,25 @@ pub(crate) struct Thread {
 
 impl Capturer {
     /// Finds out what can be read here. `interrupt`: running threads may be
-    /// sent a signal where there is no better way.
+    /// sent a signal where there is no better way. `sample_under_seccomp`: calls
+    /// that a filter might answer by ending the process are made all the same.
     ///
     /// Takes the calling thread's descriptors away: call it first.
-    pub(crate) fn new(interrupt: bool) -> Self {
+    pub(crate) fn new(interrupt: bool, sample_under_seccomp: bool) -> Self {
         // Where that fails (before Linux 5.9) the files count against the
         // service's limit, as everybody's do.
         let _ = thread::unshare_descriptors();
-        Self::with_table(interrupt)
+        let may_sample = sample_under_seccomp || !thread::is_filtered();
+        Self::with_table(interrupt, may_sample)
     }
 
     /// With the descriptor table of the service: a test's thread has use for it.
     #[cfg(test)]
     fn for_test() -> Self {
-        Self::with_table(false)
+        Self::with_table(false, true)
     }
 
-    fn with_table(interrupt: bool) -> Self {
+    fn with_table(interrupt: bool, may_sample: bool) -> Self {
         let own = ThreadFiles::open(thread::id(), true);
         Self {
             modules: Modules::default(),
@@ -84,7 +86,7 @@ impl Capturer {
             sockets: Sockets::default(),
             // One's own state is always "running".
             has_state: own.state().is_some() && own.slices().is_some(),
-            has_perf: Event::open(thread::id()).is_ok(),
+            has_perf: may_sample && Event::open(thread::id()).is_ok(),
             interrupt,
             interrupted_calls: 0,
             places: thread::descriptor_limit().saturating_sub(64) / PER_THREAD,

@@ -28,7 +28,7 @@ impl PendingStack {
 }
 
 impl Capturer {
-    pub(crate) fn new(_interrupt: bool) -> Self {
+    pub(crate) fn new(_interrupt: bool, _sample_under_seccomp: bool) -> Self {
         Self
     }
 

@@ -8,6 +8,7 @@ use super::evidence::Hints;
 use super::symbolize::{ModuleRef, Symbolizer, file_name, place};
 use super::unwind::Walk;
 use super::{Confidence, Result, Stack};
+use crate::sys::thread;
 
 const NAME: &str = "health-symbols";
 
@@ -100,7 +101,9 @@ impl PendingStack {
 
 fn run(requests: &Receiver<Request>) {
     // It has much to read while the service starts.
-    crate::sys::thread::step_back();
+    if !thread::is_filtered() {
+        thread::step_back();
+    }
     let mut symbolizer = Symbolizer::new();
     for request in requests {
         // Nothing in there panics but by a bug. Then its answer does not come,

@@ -42,6 +42,18 @@ pub(crate) fn unshare_descriptors() -> io::Result<()> {
     }
 }
 
+/// Whether a seccomp filter is in force, which may end the process for a call
+/// that it does not know. Where that can't be read, there is one.
+pub(crate) fn is_filtered() -> bool {
+    let Ok(status) = std::fs::read_to_string("/proc/thread-self/status") else {
+        return true;
+    };
+    let mut lines = status.lines();
+    // No such line: a kernel without seccomp.
+    let mode = lines.find_map(|line| line.strip_prefix("Seccomp:"));
+    mode.is_some_and(|mode| mode.trim() != "0")
+}
+
 /// Lets everybody else go first: the calling thread is given the processor
 /// that others leave. Without effect where that is refused.
 pub(crate) fn step_back() {

@@ -134,7 +134,10 @@ impl Loop {
     fn new(shared: Arc<Shared>, stop: Arc<AtomicBool>, reporter: Reporter) -> Self {
         let tick = (shared.options.threshold / 2).min(MAX_TICK);
         let options = &shared.options;
-        let capturer = Capturer::new(options.interrupt_running_threads);
+        let capturer = Capturer::new(
+            options.interrupt_running_threads,
+            options.sample_under_seccomp,
+        );
         let _ = shared.capture_mode.set(capturer.mode());
         reporter.send(Report::Started {
             capture: capturer.mode(),

@@ -1,5 +1,5 @@
-//! Where the kernel refuses to sample running threads, as Docker's default
-//! profile has it.
+//! Where a seccomp filter refuses to let running threads be sampled, as Docker's
+//! default profile does, or would end the process for it, as systemd's may.
 #![allow(unsafe_code, reason = "installs a seccomp filter; calls poll itself")]
 #![allow(clippy::disallowed_methods, reason = "that law is for the library")]
 
@@ -16,8 +16,8 @@ use crate::child;
 use crate::served::{found, options};
 use crate::support::{DEADLINE, Server, fire, serve_axum, wait_for};
 
-/// `perf_event_open` fails with EPERM in this thread and in those it starts.
-fn refuse_samples() {
+/// What becomes of `perf_event_open` in this thread and in those it starts.
+fn filter_samples(action: u32) {
     let statement = |code: u32, k: u32| libc::sock_filter {
         code: code as u16,
         jt: 0,
@@ -34,10 +34,7 @@ fn refuse_samples() {
                 libc::SYS_perf_event_open as u32,
             )
         },
-        statement(
-            libc::BPF_RET | libc::BPF_K,
-            libc::SECCOMP_RET_ERRNO | libc::EPERM as u32,
-        ),
+        statement(libc::BPF_RET | libc::BPF_K, action),
         statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW),
     ];
     let filter = libc::sock_fprog {
@@ -53,6 +50,8 @@ fn refuse_samples() {
     };
     assert_eq!((unprivileged, filtered), (0, 0));
 }
+
+const REFUSE: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
 
 /// Long enough for each test, and over before its server is.
 const SPIN: Duration = Duration::from_secs(4);
@@ -86,13 +85,34 @@ fn computes() {
     if !child::is_one() {
         return;
     }
-    refuse_samples();
+    filter_samples(REFUSE);
+    let server = serve(options().sample_under_seccomp(true), Router::new());
+    assert_mode(&server, "blocked");
+    let _client = fire(&server, "/spin");
+    child::print(&found(server.health(), "/spin", |finding| {
+        finding.cause == Cause::Cpu
+    }))
+}
+
+#[test]
+#[ignore = "for a process of its own"]
+fn computes_under_a_deadly_filter() {
+    if !child::is_one() {
+        return;
+    }
+    filter_samples(libc::SECCOMP_RET_KILL_PROCESS);
     let server = serve(options(), Router::new());
     assert_mode(&server, "blocked");
     let _client = fire(&server, "/spin");
     child::print(&found(server.health(), "/spin", |finding| {
         finding.cause == Cause::Cpu
     }))
+}
+
+#[test]
+fn a_filter_that_might_end_the_process_is_not_put_to_the_test() {
+    let seen = child::run("refused::computes_under_a_deadly_filter");
+    assert_eq!(seen.text("cause"), "cpu", "{seen:?}");
 }
 
 #[test]
@@ -108,7 +128,7 @@ fn computes_and_may_be_interrupted() {
     if !child::is_one() {
         return;
     }
-    refuse_samples();
+    filter_samples(REFUSE);
     let interrupted = Arc::new(AtomicU64::new(0));
     let bursts = {
         let interrupted = Arc::clone(&interrupted);

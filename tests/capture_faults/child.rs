@@ -62,7 +62,13 @@ impl Copied {
             use std::os::unix::fs::PermissionsExt;
             std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
         };
-        std::fs::copy(std::env::current_exe().unwrap(), &copy.file).unwrap();
+        // Not by this process: whatever it starts meanwhile would have the file
+        // open for writing, and nobody could run it.
+        let copied = Command::new("cp")
+            .arg(std::env::current_exe().unwrap())
+            .arg(&copy.file)
+            .status();
+        assert!(copied.expect("cp, of coreutils").success());
         mode(&copy.directory);
         mode(&copy.file);
         copy

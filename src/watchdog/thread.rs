@@ -26,11 +26,15 @@ const MAX_TICK: Duration = Duration::from_millis(10);
 const REST: Duration = Duration::from_millis(200);
 
 /// From how much lateness on the machine is taken to be short of processors,
-/// and for how long. Then the watchdog may come too late for a whole poll, and
-/// reads the clocks of threads beforehand: so many at each look.
+/// and for how long.
 const LATE: Duration = Duration::from_millis(2);
 const SHORTAGE: Duration = Duration::from_secs(1);
-const READINGS: usize = 16;
+
+/// Of how many threads the clocks are read at each look, should the next one
+/// come too late for a whole poll: 3 µs each. On a machine that is short of
+/// processors of more.
+const READINGS: usize = 4;
+const READINGS_IN_SHORTAGE: usize = 16;
 
 /// The running thread; ends when this is dropped.
 #[derive(Debug)]
@@ -117,7 +121,7 @@ struct Watched {
     last: Option<Sighted>,
     thread: Thread,
     inquiry: Option<Inquiry>,
-    /// Its clocks at the last look, while the machine is short of processors.
+    /// Its clocks at the last look before the poll that is inquired into.
     before: Option<Reading>,
     announced: Option<Announced>,
 }
@@ -245,7 +249,11 @@ impl Loop {
         let patience = instance.threshold + instance.clock.ticks_in(self.tick);
         let mut sightings = Vec::new();
         let mut was_running = false;
-        let mut readings = if self.is_machine_short { READINGS } else { 0 };
+        let mut readings = if self.is_machine_short {
+            READINGS_IN_SHORTAGE
+        } else {
+            READINGS
+        };
         let mut ended = Vec::new();
         let mut watched = std::mem::take(&mut self.watched);
         for watched in &mut watched {

@@ -258,10 +258,6 @@ impl Watch {
     pub(crate) fn end_by_other<E: std::fmt::Display>(&self, result: Result<(), E>) -> String {
         self.end(BLOCK / 2, result)
     }
-
-    pub(crate) fn elapsed(&self) -> Duration {
-        self.0.elapsed()
-    }
 }
 
 /// The error that a call with a timeout must give.

@@ -16,8 +16,8 @@ const PATH: &str = "/starved";
 const HOGS: usize = 6;
 
 /// Polls over the threshold that are waited for, and how long.
-const ENOUGH: u64 = 60;
-const LONGEST: Duration = Duration::from_secs(15);
+const ENOUGH: u64 = 120;
+const LONGEST: Duration = Duration::from_secs(25);
 
 pub(crate) fn add(corpus: &mut Corpus) {
     corpus.route(PATH, get(handler));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use support::{DEADLINE, Server, serve_axum, wait_for};
-use tower_runtime_health::RuntimeHealth;
+use tower_runtime_health::{Finding, RuntimeHealth};
 
 async fn naps() {
     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -32,17 +32,19 @@ fn said(assertion: impl FnOnce()) -> Option<String> {
     payload.downcast::<String>().ok().map(|text| *text)
 }
 
-/// Until a poll of this route was seen to block and to end.
-fn wait_for_finding(server: &Server) {
-    wait_for(DEADLINE, || {
+/// Until a poll was seen to block, with its stack, and to end: on a starved
+/// machine the first stack may come late.
+fn nap_until_found(server: &Server) {
+    let found = |is: fn(&Finding) -> bool| {
         let findings = server.health().findings();
-        findings.iter().any(|seen| {
-            &*seen.route == "/naps"
-                && seen.blames_handler()
-                && seen.captured >= 1
-                && seen.running == 0
-        })
+        let mut naps = findings.iter().filter(|seen| &*seen.route == "/naps");
+        naps.any(|seen| seen.blames_handler() && seen.captured >= 1 && is(seen))
+    };
+    wait_for(DEADLINE, || {
+        support::get(server.addr(), "/naps");
+        found(|_| true)
     });
+    wait_for(DEADLINE, || found(|seen| seen.running == 0));
 }
 
 #[test]
@@ -52,18 +54,7 @@ fn a_test_fails_with_the_findings_text() {
     let innocent = said(|| server.health().assert_no_blocking());
     assert_eq!(innocent, None);
 
-    // Until a stack was had: on a starved machine the first may come late.
-    let mut requests = 0;
-    wait_for(DEADLINE, || {
-        requests += 1;
-        support::get(server.addr(), "/naps");
-        server
-            .health()
-            .findings()
-            .iter()
-            .any(|seen| seen.captured > 0)
-    });
-    wait_for_finding(&server);
+    nap_until_found(&server);
     let text = said(|| server.health().assert_no_blocking()).unwrap();
     for part in [
         "1 kind(s) of blocking found",
@@ -95,15 +86,7 @@ fn a_test_fails_with_the_findings_text() {
 #[test]
 fn a_guard_looks_at_what_came_after_it() {
     let server = server();
-    wait_for(DEADLINE, || {
-        support::get(server.addr(), "/naps");
-        server
-            .health()
-            .findings()
-            .iter()
-            .any(|seen| seen.captured > 0)
-    });
-    wait_for_finding(&server);
+    nap_until_found(&server);
 
     let guard = server.health().forbid_blocking();
     support::get(server.addr(), "/awaits");

@@ -6,7 +6,7 @@ use crate::capture::CallKind;
 pub(super) struct Evidence {
     /// The part of the poll that was watched, and what of it was spent how;
     /// nanoseconds. `None` until there are two readings.
-    pub(super) times: Option<Watched>,
+    pub(super) times: Option<Window>,
     /// Of the whole poll so far.
     pub(super) elapsed: u64,
     pub(super) threshold: u64,
@@ -20,13 +20,13 @@ pub(super) struct Evidence {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Watched {
+pub(super) struct Window {
     pub(super) elapsed: u64,
     pub(super) cpu: u64,
     pub(super) wait: u64,
 }
 
-impl Watched {
+impl Window {
     /// Neither on a processor nor waiting for one.
     pub(super) fn idle(self) -> u64 {
         self.elapsed
@@ -173,7 +173,7 @@ mod tests {
         }
         Evidence {
             elapsed: times.map_or(0, |[elapsed, ..]| elapsed * MS),
-            times: times.map(|[elapsed, cpu, wait]| Watched {
+            times: times.map(|[elapsed, cpu, wait]| Window {
                 elapsed: elapsed * MS,
                 cpu: cpu * MS,
                 wait: wait * MS,

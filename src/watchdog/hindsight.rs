@@ -1,5 +1,5 @@
 use super::Cause;
-use super::classify::{Watched, was_held_up};
+use super::classify::{Window, was_held_up};
 use super::inquiry::Tools;
 use crate::capture::{Capturer, Clocks, Thread};
 use crate::clock::Clock;
@@ -25,8 +25,8 @@ impl Reading {
     }
 
     /// What the thread has done between two readings.
-    pub(super) fn until(&self, later: &Self, clock: &Clock) -> Watched {
-        Watched {
+    pub(super) fn until(&self, later: &Self, clock: &Clock) -> Window {
+        Window {
             elapsed: clock.nanos(later.at.saturating_sub(self.at)),
             cpu: later.clocks.cpu.saturating_sub(self.clocks.cpu),
             wait: later.clocks.wait.saturating_sub(self.clocks.wait),
@@ -44,7 +44,7 @@ impl Reading {
 /// a processor for half as long as the poll took, or so long that it would have
 /// been short without, is taken for the reason though some of it may have been
 /// before: who is blocked has not waited.
-pub(super) fn cause(seen: u64, poll: u64, threshold: u64, window: Watched) -> Cause {
+pub(super) fn cause(seen: u64, poll: u64, threshold: u64, window: Window) -> Cause {
     let outside = window.elapsed.saturating_sub(seen);
     let is_most = |time: u64| time.saturating_mul(2) >= poll;
     if is_most(window.wait) || was_held_up(poll, window.wait, threshold) {
@@ -62,8 +62,7 @@ mod tests {
 
     #[test]
     fn the_clocks_around_a_poll_tell_what_it_must_have_been() {
-        let cause =
-            |poll, elapsed, cpu, wait| cause(poll, poll, 10, Watched { elapsed, cpu, wait });
+        let cause = |poll, elapsed, cpu, wait| cause(poll, poll, 10, Window { elapsed, cpu, wait });
         assert_eq!(cause(12, 15, 4, 9), Cause::Preempted);
         assert_eq!(cause(12, 15, 9, 3), Cause::Preempted, "short without it");
         assert_eq!(cause(30, 33, 22, 3), Cause::Cpu);
@@ -75,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_small_part_of_a_poll_tells_nothing() {
-        let window = Watched {
+        let window = Window {
             elapsed: 2,
             cpu: 2,
             wait: 0,

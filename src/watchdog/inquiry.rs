@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::classify::{Evidence, Looks, Watched, classify};
+use super::classify::{Evidence, Looks, Window, classify};
 use super::hindsight::{self, Reading};
 use super::limit::{CaptureLimit, Key};
 use super::{Cause, Times};
@@ -88,6 +88,8 @@ pub(super) struct Tools<'t> {
     /// The watchdog itself was late of late.
     pub(super) is_machine_short: bool,
     pub(super) runtimes: &'t Runtimes,
+    /// How many threads may still be waited for within this round of looks.
+    pub(super) waits: &'t mut usize,
     /// Told how each attempt at a stack ended.
     pub(super) count: &'t dyn Fn(Result),
 }
@@ -124,7 +126,7 @@ fn workers(slot: &Slot, tools: &Tools<'_>) -> Option<Workers> {
 }
 
 /// Looks again and again at a thread that blocks often and briefly, until it is
-/// met blocked.
+/// met blocked; for 1.5 ms at most.
 fn wait_for_call(thread: &Thread, tools: &Tools<'_>) -> State {
     /// With the timer's slack about 0.1 ms apart.
     const TRIES: usize = 12;
@@ -200,7 +202,11 @@ impl Inquiry {
             return;
         };
         let times = self.times(state, thread, tools);
-        if state == State::Running && times.is_some_and(Watched::is_often_blocked) {
+        if state == State::Running
+            && times.is_some_and(Window::is_often_blocked)
+            && let Some(left) = tools.waits.checked_sub(1)
+        {
+            *tools.waits = left;
             state = wait_for_call(thread, tools);
         }
         let kind = match state {
@@ -336,7 +342,7 @@ impl Inquiry {
     }
 
     /// What the thread has done since the baseline.
-    fn times(&mut self, state: State, thread: &Thread, tools: &Tools<'_>) -> Option<Watched> {
+    fn times(&mut self, state: State, thread: &Thread, tools: &Tools<'_>) -> Option<Window> {
         let then = self.baseline?;
         let last = self.last.replace(Reading::of(thread, tools)?)?;
         let now = self.last?;
@@ -356,7 +362,7 @@ impl Inquiry {
     fn diagnose(
         &self,
         elapsed: u64,
-        times: Option<Watched>,
+        times: Option<Window>,
         slot: &Slot,
         tools: &Tools<'_>,
     ) -> Diagnosis {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `thread` | its loop: tick, sleep, wake, end |
 //! | `detect` | what a slot's reading means; pure |
+//! | `watched` | one thread: its slot, its inquiry, what was announced |
 //! | `inquiry` | what is found out about one poll, look by look |
 //! | `classify` | from the evidence to a [`Cause`]; pure |
 //! | `hindsight` | what the clocks tell of a poll that is over; pure |
@@ -26,6 +27,7 @@ mod limit;
 mod report;
 mod store;
 mod thread;
+mod watched;
 
 pub use cause::Cause;
 pub(crate) use detect::stalls;

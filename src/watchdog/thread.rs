@@ -3,13 +3,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Cause;
-use super::detect::{Observation, Sighted, observe};
+use super::detect::observe;
 use super::hindsight::Reading;
 use super::inquiry::{Inquiry, Tools, settle};
 use super::limit::CaptureLimit;
 use super::report::{Report, Reporter};
-use super::store::Sighting;
-use crate::capture::{Capturer, Thread};
+use super::watched::Watched;
+use crate::capture::Capturer;
 use crate::error::{Error, Kind};
 use crate::health::Shared;
 use crate::primitive::{AtomicBool, Ordering};
@@ -35,6 +35,10 @@ const SHORTAGE: Duration = Duration::from_secs(1);
 /// processors of more.
 const READINGS: usize = 4;
 const READINGS_IN_SHORTAGE: usize = 16;
+
+/// Threads that are waited for in one round of looks, until they are met in the
+/// call they are in most of the time: the others must not wait long.
+const WAITS: usize = 2;
 
 /// The running thread; ends when this is dropped.
 #[derive(Debug)]
@@ -93,6 +97,8 @@ struct Loop {
     late: Option<u64>,
     /// Whether that was of late.
     is_machine_short: bool,
+    /// What is left of [`WAITS`].
+    waits: usize,
     /// Dropped last: its thread then lets go of `shared`, not this one, whose
     /// descriptors are not those that `shared` may own.
     reporter: Reporter,
@@ -109,29 +115,10 @@ macro_rules! tools {
             lateness: $of.lateness,
             is_machine_short: $of.is_machine_short,
             runtimes: &$of.shared.runtimes,
+            waits: &mut $of.waits,
             count: &|result| $of.shared.count_capture(result),
         }
     };
-}
-
-struct Watched {
-    slot: Arc<Slot>,
-    name: Arc<str>,
-    activity: u64,
-    last: Option<Sighted>,
-    thread: Thread,
-    inquiry: Option<Inquiry>,
-    /// Its clocks at the last look before the poll that is inquired into.
-    before: Option<Reading>,
-    announced: Option<Announced>,
-}
-
-/// The poll announced last, and what was said of it.
-#[derive(Clone, Copy, Debug)]
-struct Announced {
-    sequence: u64,
-    cause: Cause,
-    has_place: bool,
 }
 
 impl Loop {
@@ -157,6 +144,7 @@ impl Loop {
             lateness: Duration::ZERO,
             late: None,
             is_machine_short: false,
+            waits: WAITS,
             reporter,
             shared,
             stop,
@@ -244,6 +232,7 @@ impl Loop {
             self.adopt(slots.entries);
             lost += slots.lost;
         }
+        self.waits = WAITS;
         let shared = Arc::clone(&self.shared);
         let instance = &shared.instance;
         let patience = instance.threshold + instance.clock.ticks_in(self.tick);
@@ -379,16 +368,10 @@ impl Loop {
                     .position(|watched| Arc::ptr_eq(&watched.slot, &slot));
                 match known {
                     Some(at) => old.swap_remove(at),
-                    None => Watched {
-                        name: slot.thread().into(),
-                        activity: 0,
-                        last: None,
-                        thread: self.capturer.adopt(slot.thread_id()),
-                        inquiry: None,
-                        before: None,
-                        announced: None,
-                        slot,
-                    },
+                    None => {
+                        let thread = self.capturer.adopt(slot.thread_id());
+                        Watched::new(slot, thread)
+                    }
                 }
             })
             .collect();
@@ -408,62 +391,6 @@ impl Loop {
             self.probed = now;
             // If it has no place, its turn comes again.
             self.reporter.send(Report::Probe);
-        }
-    }
-}
-
-impl Watched {
-    fn is_inquired(&self, sequence: u64) -> bool {
-        let inquiry = self.inquiry.as_ref();
-        inquiry.is_some_and(|inquiry| inquiry.sequence == sequence)
-    }
-
-    /// Adds to an observation what was found out about its poll. A poll is
-    /// announced when its cause and place are known, or when it is as old as
-    /// `patience`; and once more when they become known after that.
-    fn sight(&mut self, observation: Observation, patience: u64) -> Sighting {
-        let (sequence, running, elapsed) = match &observation {
-            Observation::Running { poll, elapsed, .. } => (poll.sequence, true, *elapsed),
-            Observation::Ended { poll, .. } => (poll.sequence, false, poll.ticks),
-        };
-        let inquiry = self
-            .inquiry
-            .as_ref()
-            .filter(|inquiry| inquiry.sequence == sequence);
-        let diagnosis = inquiry.and_then(Inquiry::diagnosis);
-        let awaits_names = inquiry.is_some_and(Inquiry::awaits_names);
-        let cause = match &observation {
-            Observation::Running { .. } => diagnosis.as_ref().map_or(Cause::Unknown, |d| d.cause()),
-            Observation::Ended { poll, .. } => Cause::from_id(poll.cause),
-        };
-        let has_place = diagnosis.as_ref().is_some_and(|known| known.has_place());
-        let before = self
-            .announced
-            .filter(|announced| announced.sequence == sequence);
-        let is_new = match before {
-            // What is not known yet may be at the next look.
-            None => {
-                let may_wait = cause == Cause::Unknown || awaits_names;
-                !(running && elapsed < patience && may_wait)
-            }
-            // Nobody was to blame, and now somebody is; or it is known where.
-            Some(before) => {
-                cause.blames_handler()
-                    && (!before.cause.blames_handler() || (has_place && !before.has_place))
-            }
-        };
-        if is_new {
-            self.announced = Some(Announced {
-                sequence,
-                cause,
-                has_place,
-            });
-        }
-        Sighting {
-            observation,
-            thread: Arc::clone(&self.name),
-            diagnosis,
-            is_new,
         }
     }
 }

@@ -159,7 +159,7 @@ impl<M: Memory> Look<'_, M> {
             Descriptor::File(path) | Descriptor::Tty(path) => (CallKind::File, path),
             Descriptor::Pipe { inode, end } => self.pipe(inode, end),
             Descriptor::Socket { inode } => {
-                let socket = self.sockets.find(self.tid, inode, self.effort);
+                let socket = self.sockets.find(self.tid, number, inode, self.effort);
                 let words = socket.map_or("socket".to_owned(), |socket| socket.words());
                 (CallKind::Network, words)
             }
@@ -191,7 +191,7 @@ impl<M: Memory> Look<'_, M> {
         let socket = descriptor::watched_sockets(self.tid, number)
             .take(MOST)
             // Without them the kind is not known.
-            .filter_map(|inode| self.sockets.find(self.tid, inode, Effort::Full))
+            .filter_map(|(target, inode)| self.sockets.find(self.tid, target, inode, Effort::Full))
             // A tokio runtime watches such a pair for signals, always.
             .find(|socket| !socket.is_nameless_unix());
         match socket {
@@ -211,7 +211,9 @@ impl<M: Memory> Look<'_, M> {
             return self.descriptor(number);
         };
         let name = match Descriptor::resolve(self.tid, number) {
-            Some(Descriptor::Socket { inode }) => self.sockets.find(self.tid, inode, self.effort),
+            Some(Descriptor::Socket { inode }) => {
+                self.sockets.find(self.tid, number, inode, self.effort)
+            }
             _ => None,
         };
         let name = name.map_or("socket", |socket| socket.name);

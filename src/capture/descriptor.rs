@@ -119,9 +119,9 @@ pub(super) fn process(thread: i32, number: i32) -> Option<i32> {
     (found > 0).then_some(found)
 }
 
-/// The inodes of the sockets that an epoll instance watches, among the first
+/// The numbers and inodes of the sockets that an epoll instance watches, among the first
 /// of its descriptors.
-pub(super) fn watched_sockets(thread: i32, number: i32) -> impl Iterator<Item = u64> {
+pub(super) fn watched_sockets(thread: i32, number: i32) -> impl Iterator<Item = (i32, u64)> {
     const MOST: usize = 64;
     let targets: Vec<_> = details(thread, number)
         .lines()
@@ -131,7 +131,9 @@ pub(super) fn watched_sockets(thread: i32, number: i32) -> impl Iterator<Item = 
     targets.into_iter().filter_map(move |(target, known)| {
         match Descriptor::resolve(thread, target)? {
             // The number may stand for something else by now.
-            Descriptor::Socket { inode } if known.is_none_or(|known| known == inode) => Some(inode),
+            Descriptor::Socket { inode } if known.is_none_or(|known| known == inode) => {
+                Some((target, inode))
+            }
             _ => None,
         }
     })

@@ -6,7 +6,7 @@ use gimli::UnwindContext;
 
 use super::modules::{Module, Modules};
 use super::proc::ThreadFiles;
-use super::socket::Sockets;
+use super::socket::{Ask, Sockets};
 use super::symbols::{PendingStack, Symbols};
 use super::unwind::{Registers, StackCopy, Unwinder, Walk};
 use super::{Blocked, Call, CallKind, Clocks, Confidence, Effort, Result, State, call};
@@ -91,6 +91,11 @@ impl Capturer {
             interrupted_calls: 0,
             places: thread::descriptor_limit().saturating_sub(64) / PER_THREAD,
         }
+    }
+
+    /// Whom to ask what a socket is.
+    pub(crate) fn ask_by(&mut self, ask: Ask) {
+        self.sockets.ask = Some(ask);
     }
 
     /// How threads are read: the label `capture` of `build_info`.

@@ -60,6 +60,8 @@ pub use frame::{Confidence, Frame, Place};
 #[cfg(not(all(feature = "capture", target_os = "linux")))]
 pub(crate) use none::{Capturer, PendingStack, Thread};
 #[cfg(all(feature = "capture", target_os = "linux"))]
+pub(crate) use socket::{Ends as SocketEnds, answer as answer_socket};
+#[cfg(all(feature = "capture", target_os = "linux"))]
 pub(crate) use symbols::PendingStack;
 
 /// Whether the signal for running threads can be had; see

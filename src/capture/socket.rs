@@ -3,7 +3,9 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::Effort;
-use super::descriptor::readable;
+use super::descriptor::{Descriptor, readable};
+pub(crate) use crate::sys::socket::Ends;
+use crate::sys::socket::ends;
 
 /// A socket in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +24,27 @@ impl Socket {
         place: String::new(),
     };
 
+    /// `None` for what is in other tables than those of TCP and UDP.
+    fn of(ends: Ends) -> Option<Self> {
+        let is_tcp = match ends.protocol {
+            libc::IPPROTO_TCP => true,
+            libc::IPPROTO_UDP => false,
+            _ => return None,
+        };
+        Some(Self::internet(is_tcp, ends.listens, ends.local?, ends.peer))
+    }
+
+    fn internet(is_tcp: bool, listens: bool, local: SocketAddr, peer: Option<SocketAddr>) -> Self {
+        let place = match peer {
+            _ if listens => format!(" listening on {local}"),
+            Some(peer) => format!(" to {peer}"),
+            None if local.port() != 0 => format!(" on {local}"),
+            None => String::new(),
+        };
+        let name = if is_tcp { "TCP socket" } else { "UDP socket" };
+        Self { name, place }
+    }
+
     /// One end of a pair, or a client's.
     pub(super) fn is_nameless_unix(&self) -> bool {
         self.name == UNIX && self.place.is_empty()
@@ -32,12 +55,27 @@ impl Socket {
     }
 }
 
+/// Asks a thread that has the service's descriptor table what a socket is, by
+/// its number and inode. It answers soon, or not at all.
+pub(crate) type Ask = Box<dyn Fn(i32, u64) -> Option<Ends> + Send>;
+
+/// The answer to that, for who has the service's table.
+pub(crate) fn answer(number: i32, inode: u64) -> Option<Ends> {
+    let thread = crate::sys::thread_id();
+    let is_it = || Descriptor::resolve(thread, number) == Some(Descriptor::Socket { inode });
+    // The number may come to stand for something else at any time.
+    is_it().then(|| ends(number))?.filter(|_| is_it())
+}
+
 /// Sockets by their inodes.
 ///
-/// The kernel's tables have a line for each socket of the machine, and a stuck
-/// thread is looked at again and again: the last answers are kept.
-#[derive(Debug, Default)]
+/// The watchdog cannot ask the kernel, since it has a descriptor table of its
+/// own: somebody else does. The kernel's tables, with a line for each socket of
+/// the machine, stand in for that. A stuck thread is looked at again and again:
+/// the last answers are kept.
+#[derive(Default)]
 pub(crate) struct Sockets {
+    pub(super) ask: Option<Ask>,
     /// With how often each may be given again.
     kept: Vec<(u64, Socket, u8)>,
 }
@@ -51,7 +89,13 @@ const TABLES: [&str; 5] = ["tcp", "tcp6", "udp", "udp6", "unix"];
 
 impl Sockets {
     /// `None` if it takes more effort to say.
-    pub(super) fn find(&mut self, thread: i32, inode: u64, effort: Effort) -> Option<Socket> {
+    pub(super) fn find(
+        &mut self,
+        thread: i32,
+        number: i32,
+        inode: u64,
+        effort: Effort,
+    ) -> Option<Socket> {
         if let Some(at) = self.kept.iter().position(|(kept, ..)| *kept == inode) {
             if let Some((_, socket, uses)) = self.kept.get_mut(at)
                 && let Some(left) = uses.checked_sub(1)
@@ -64,9 +108,12 @@ impl Sockets {
         if effort == Effort::Little {
             return None;
         }
-        let found = TABLES.iter().find_map(|table| {
-            let file = File::open(format!("/proc/self/task/{thread}/net/{table}")).ok()?;
-            find(table, BufReader::new(file.take(MAX_TABLE)), inode)
+        let asked = self.ask.as_ref().and_then(|ask| ask(number, inode));
+        let found = asked.and_then(Socket::of).or_else(|| {
+            TABLES.iter().find_map(|table| {
+                let file = File::open(format!("/proc/self/task/{thread}/net/{table}")).ok()?;
+                find(table, BufReader::new(file.take(MAX_TABLE)), inode)
+            })
         });
         // What isn't found is the dearest to look for.
         let socket = found.unwrap_or(Socket::UNKNOWN);
@@ -107,17 +154,9 @@ fn parse_internet(table: &str, line: &str, wanted: u64) -> Option<Socket> {
     }
     let (local, peer) = (address(local)?, address(peer)?);
     let is_tcp = table.starts_with("tcp");
-    let place = if is_tcp && state == LISTENING {
-        format!(" listening on {local}")
-    } else if peer.port() != 0 {
-        format!(" to {peer}")
-    } else if local.port() != 0 {
-        format!(" on {local}")
-    } else {
-        String::new()
-    };
-    let name = if is_tcp { "TCP socket" } else { "UDP socket" };
-    Some(Socket { name, place })
+    let listens = is_tcp && state == LISTENING;
+    let peer = (peer.port() != 0).then_some(peer);
+    Some(Socket::internet(is_tcp, listens, local, peer))
 }
 
 /// `address: count protocol flags type state inode path`, the path perhaps with
@@ -189,6 +228,37 @@ mod tests {
 ";
 
     #[test]
+    fn a_socket_says_itself_where_it_leads() {
+        use std::net::{TcpListener, TcpStream, UdpSocket};
+        use std::os::fd::AsRawFd;
+        use std::os::linux::fs::MetadataExt;
+        let of = |socket: &dyn AsRawFd| {
+            let number = socket.as_raw_fd();
+            let inode = std::fs::metadata(format!("/proc/self/fd/{number}")).unwrap();
+            let inode = inode.st_ino();
+            assert_eq!(answer(number, inode + 1), None);
+            Socket::of(answer(number, inode)?).map(|socket| socket.words())
+        };
+        for ip in ["127.0.0.1", "::1"] {
+            let Ok(listener) = TcpListener::bind((ip, 0)) else {
+                continue;
+            };
+            let at = listener.local_addr().unwrap();
+            let client = TcpStream::connect(at).unwrap();
+            let expected = format!("TCP socket listening on {at}");
+            assert_eq!(of(&listener), Some(expected));
+            assert_eq!(of(&client), Some(format!("TCP socket to {at}")));
+        }
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let at = udp.local_addr().unwrap();
+        assert_eq!(of(&udp), Some(format!("UDP socket on {at}")));
+        udp.connect(at).unwrap();
+        assert_eq!(of(&udp), Some(format!("UDP socket to {at}")));
+        let (one, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        assert_eq!(of(&one), None);
+    }
+
+    #[test]
     #[cfg(target_endian = "little")]
     fn the_kernels_tables_are_read() {
         for (table, text, inode, expected) in [
@@ -250,12 +320,15 @@ mod tests {
     fn answers_are_kept_for_a_while() {
         let mut sockets = Sockets::default();
         for inode in 0..100 {
-            assert_eq!(sockets.find(-1, inode, Effort::Full), Some(Socket::UNKNOWN));
+            assert_eq!(
+                sockets.find(-1, -1, inode, Effort::Full),
+                Some(Socket::UNKNOWN)
+            );
         }
         assert_eq!(sockets.kept.len(), MAX_KEPT);
         for _ in 0..=MAX_USES {
             assert_eq!(sockets.kept.last().unwrap().0, 99);
-            sockets.find(-1, 99, Effort::Full);
+            sockets.find(-1, -1, 99, Effort::Full);
         }
         assert_eq!(sockets.kept.last().unwrap().2, MAX_USES);
     }

@@ -6,6 +6,7 @@
 //! | `here` | where the calling code stands: stack pointer and instruction |
 //! | `thread` | ids, CPU clocks and limits |
 //! | `memory` | reading this process's memory without a fault |
+//! | `socket` | what a socket is, and where it leads |
 //! | `perf` | one sample of a running thread's registers and stack |
 //! | `signal` | the same by interrupting it, if the user asked for that |
 #![allow(unsafe_code, reason = "this is the room for it")]
@@ -17,6 +18,8 @@ pub(crate) mod memory;
 pub(crate) mod perf;
 #[cfg(all(feature = "capture", target_os = "linux"))]
 pub(crate) mod signal;
+#[cfg(all(feature = "capture", target_os = "linux"))]
+pub(crate) mod socket;
 #[cfg(all(feature = "capture", target_os = "linux"))]
 pub(crate) mod thread;
 

@@ -2,6 +2,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::event::Event;
+#[cfg(all(feature = "capture", target_os = "linux"))]
+use crate::capture::SocketEnds as Ends;
 use crate::error::{Error, Kind};
 use crate::health::Shared;
 
@@ -24,6 +26,9 @@ pub(super) enum Report {
     Event(Event),
     /// Send the runtimes their probes.
     Probe,
+    /// Say what a socket is, by its number and inode.
+    #[cfg(all(feature = "capture", target_os = "linux"))]
+    Socket(i32, u64, SyncSender<Option<Ends>>),
 }
 
 /// The way to the thread that takes the reports. It ends, and lets go of
@@ -41,6 +46,15 @@ impl Reporter {
         Ok(Self(sender))
     }
 
+    /// What a socket of the service is; `None` if this is busy.
+    #[cfg(all(feature = "capture", target_os = "linux"))]
+    pub(super) fn socket(&self, number: i32, inode: u64) -> Option<Ends> {
+        const PATIENCE: std::time::Duration = std::time::Duration::from_millis(2);
+        let (answer, found) = sync_channel(1);
+        let sent = self.send(Report::Socket(number, inode, answer));
+        sent.then(|| found.recv_timeout(PATIENCE).ok())??
+    }
+
     /// False if it was dropped, because too many wait.
     pub(super) fn send(&self, report: Report) -> bool {
         self.0.try_send(report).is_ok()
@@ -54,6 +68,11 @@ fn run(shared: &Shared, reports: &Receiver<Report>) {
             Report::Event(event) => event.log(),
             Report::Probe => {
                 shared.probe_runtimes();
+                true
+            }
+            #[cfg(all(feature = "capture", target_os = "linux"))]
+            Report::Socket(number, inode, answer) => {
+                let _ = answer.send(crate::capture::answer_socket(number, inode));
                 true
             }
         };

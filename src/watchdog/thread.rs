@@ -125,10 +125,21 @@ impl Loop {
     fn new(shared: Arc<Shared>, stop: Arc<AtomicBool>, reporter: Reporter) -> Self {
         let tick = (shared.options.threshold / 2).min(MAX_TICK);
         let options = &shared.options;
-        let capturer = Capturer::new(
+        #[cfg_attr(
+            not(all(feature = "capture", target_os = "linux")),
+            expect(unused_mut, reason = "nobody asks")
+        )]
+        let mut capturer = Capturer::new(
             options.interrupt_running_threads,
             options.sample_under_seccomp,
         );
+        #[cfg(all(feature = "capture", target_os = "linux"))]
+        {
+            let reporter = reporter.clone();
+            capturer.ask_by(Box::new(move |number, inode| {
+                reporter.socket(number, inode)
+            }));
+        }
         let _ = shared.capture_mode.set(capturer.mode());
         reporter.send(Report::Started {
             capture: capturer.mode(),

@@ -146,7 +146,8 @@ fn is_fsync_slow() -> Result<(), String> {
         Ok(shortest)
     };
     let time = timed().map_err(|error| error.to_string())?;
-    let mibs = (2 * BLOCK).as_micros() * u128::from(TRIED) / time.as_micros().max(1);
+    const ASKED: Duration = Duration::from_millis(90);
+    let mibs = ASKED.as_micros() * u128::from(TRIED) / time.as_micros().max(1);
     if mibs > MOST {
         return Err(format!("an fsync of {TRIED} MiB takes {time:?} here"));
     }

@@ -218,7 +218,9 @@ impl Loop {
             self.late = Some(now);
         }
         let shortage = clock.ticks_in(SHORTAGE);
-        self.is_machine_short = self.late.is_some_and(|late| now - late < shortage);
+        self.is_machine_short = self
+            .late
+            .is_some_and(|late| now.saturating_sub(late) < shortage);
     }
 
     /// Looks at every thread. Gives the time of the look, which is `busy` if

@@ -4,18 +4,19 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-fail() { echo "demo: $*" >&2; cat "$out" >&2; exit 1; }
+fail() { echo "demo: $*" >&2; cat "$out" "$log" >&2; exit 1; }
 
 cargo build --locked --release --example demo
 demo=target/release/examples/demo
-out=$(mktemp) page=$(mktemp)
+out=$(mktemp) log=$(mktemp) page=$(mktemp)
 pid=
-cleanup() { [ -z "$pid" ] || kill "$pid" 2>/dev/null || true; rm -f "$out" "$page"; }
+cleanup() { [ -z "$pid" ] || kill "$pid" 2>/dev/null || true; rm -f "$out" "$log" "$page"; }
 trap cleanup EXIT
 
-# Starts it on free ports and waits until it has said which.
+# Starts it on free ports and waits until it has said which. What it prints
+# and what it logs are kept apart: events come from threads of their own.
 start() {
-    "$demo" --app 127.0.0.1:0 --metrics 127.0.0.1:0 "$@" >"$out" 2>&1 &
+    "$demo" --app 127.0.0.1:0 --metrics 127.0.0.1:0 "$@" >"$out" 2>"$log" &
     pid=$!
     for _ in $(seq 100); do
         grep -q '^metrics http' "$out" && return
@@ -43,8 +44,8 @@ pid=
 for route in /hello /ping/terrible /video/inline /lock /slow; do
     grep -q "^$route " "$out" || fail "no row for $route in its table"
 done
-grep -q 'WARN.*a handler blocks the executor.*route="/ping/terrible"' "$out" || fail "no log event"
-cat "$out"
+grep -q 'WARN.*a handler blocks the executor.*route="/ping/terrible"' "$log" || fail "no log event"
+cat "$log" "$out"
 
 # Ctrl-C.
 start --for 0 --no-traffic

@@ -62,6 +62,14 @@ async fn serve(options: &Options) -> Result<()> {
         .start()?;
     let app = listener.local_addr()?;
     let metrics = health.metrics_addr().unwrap_or(options.metrics);
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    // Its first poll sets up the signal's handler: whoever reads the addresses
+    // may send the signal.
+    tokio::select! {
+        biased;
+        _ = &mut interrupted => return Ok(()),
+        () = std::future::ready(()) => {}
+    }
     println!("app http://{app}");
     println!("metrics http://{metrics}");
     std::io::stdout().flush()?;
@@ -107,7 +115,7 @@ async fn serve(options: &Options) -> Result<()> {
     };
     tokio::select! {
         _ = &mut finished => {}
-        _ = tokio::signal::ctrl_c() => {
+        _ = &mut interrupted => {
             running.store(false, std::sync::atomic::Ordering::Relaxed);
         }
     }

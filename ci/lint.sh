@@ -8,7 +8,7 @@ step() { printf '\n--- %s\n' "$*"; "$@"; }
 step cargo fmt --all --check
 step cargo clippy --locked --all-targets -- -D warnings
 step cargo clippy --locked --all-targets --all-features -- -D warnings
-for features in "" axum capture flamegraph prometheus runtime-metrics serde server; do
+for features in "" axum capture flamegraph prometheus rt-multi-thread runtime-metrics serde server; do
     step cargo clippy --locked --no-default-features --features "$features" -- -D warnings
 done
 # The prometheus crate has two sets of types; somebody else in the tree may

@@ -5,6 +5,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::HealthLayer;
+use crate::blocking::Origin;
 use crate::builder::{Builder, Options};
 use crate::capture;
 use crate::error::Error;
@@ -253,7 +254,24 @@ impl RuntimeHealth {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        crate::blocking::spawn_from(Arc::clone(&self.shared().instance), NONE, task)
+        Origin::named(&self.shared().instance, NONE).spawn(task)
+    }
+
+    /// As [`spawn_blocking`](Self::spawn_blocking), under a name that takes the
+    /// place of the route: `nightly-report`. It counts as a route of
+    /// [`Builder::max_routes`]; over that it is `<overflow>`.
+    ///
+    /// # Panics
+    ///
+    /// If called outside of a tokio runtime, as tokio's does.
+    #[track_caller]
+    pub fn spawn_blocking_as<F, R>(&self, name: &str, task: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let instance = &self.shared().instance;
+        Origin::named(instance, instance.routes.intern(name)).spawn(task)
     }
 
     /// Where the exporter listens: the address given to

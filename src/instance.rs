@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::blocking::TaskCells;
+use crate::blocking::{Seat, TaskCells, Waiting};
 use crate::clock::Clock;
 use crate::primitive::Roster;
 use crate::recorder::{Bounds, Recorder};
@@ -24,6 +24,11 @@ pub(crate) struct Instance {
     pub(crate) slots: Roster<Slot>,
     pub(crate) alarm: Alarm,
     pub(crate) tasks: TaskCells,
+    /// Wrapped pool tasks that wait, and pool threads with those that run.
+    pub(crate) waiting: Waiting,
+    pub(crate) seats: Roster<Seat>,
+    /// Wakes the pool's watch.
+    pub(crate) pool_alarm: Alarm,
 }
 
 impl Instance {
@@ -44,6 +49,9 @@ impl Instance {
             routes,
             slots: Roster::new(),
             alarm: Alarm::new(),
+            waiting: Waiting::new(),
+            seats: Roster::new(),
+            pool_alarm: Alarm::new(),
             clock,
         }
     }

@@ -34,7 +34,9 @@ pub fn fuzz_capture(bytes: &[u8]) {
     capture::garbage::run(bytes);
 }
 
-pub use blocking::spawn_blocking;
+#[cfg(feature = "rt-multi-thread")]
+pub use blocking::block_in_place;
+pub use blocking::{spawn_blocking, spawn_blocking_on};
 pub use builder::{Builder, Detail, Family};
 pub use capture::{Confidence, Frame, Place};
 pub use error::Error;

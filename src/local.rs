@@ -1,6 +1,6 @@
 //! What one thread owns of one instance: its slot, its shard, its copy of the
 //! route names. All the thread-local data there is, but for the note that
-//! `blocking::spawn` leaves of what a pool task belongs to.
+//! `blocking::seat` keeps of the tasks a pool thread is in.
 //!
 //! Found by address of the instance, so that several instances work side by
 //! side on one thread.
@@ -112,10 +112,11 @@ impl Local {
         }
     }
 
-    /// The instance and route of the poll this thread is in, if it is in one.
+    /// The instance and route of the poll this thread is in, if it is in one,
+    /// and the runtime it works for, if that is known.
     /// With several instances around one handler: of the one that was first
     /// seen on this thread.
-    pub(crate) fn current_route() -> Option<(Arc<Instance>, RouteId)> {
+    pub(crate) fn current_route() -> Option<(Arc<Instance>, RouteId, Option<RuntimeId>)> {
         let first = FIRST.try_with(|first| first.get().and_then(|local| local.route_polled()));
         first.ok()?.or_else(|| {
             let others = OTHERS.try_with(|others| {
@@ -126,9 +127,10 @@ impl Local {
         })
     }
 
-    fn route_polled(&self) -> Option<(Arc<Instance>, RouteId)> {
+    fn route_polled(&self) -> Option<(Arc<Instance>, RouteId, Option<RuntimeId>)> {
         let poll = self.slot.read()?;
-        Some((self.instance.upgrade()?, poll.series.route))
+        let runtime = self.slot.runtime();
+        Some((self.instance.upgrade()?, poll.series.route, runtime))
     }
 
     /// Whether the request that begins now has its wake-to-poll delay measured:

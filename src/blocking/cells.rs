@@ -23,6 +23,8 @@ pub(super) struct RouteTasks {
     /// Dropped before they started: aborted, or the runtime has ended.
     cancelled: AtomicU64,
     ended: AtomicU64,
+    /// Calls of `block_in_place` in progress.
+    in_place: AtomicU64,
     wait: Histogram<12>,
     run: Histogram<12>,
 }
@@ -32,8 +34,19 @@ pub(super) struct RouteTasks {
 pub(crate) struct TaskTotals {
     pub(crate) queued: u64,
     pub(crate) running: u64,
+    pub(crate) in_place: u64,
     pub(crate) wait: HistogramTotals<12>,
     pub(crate) run: HistogramTotals<12>,
+}
+
+/// What all routes' tasks amount to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TaskSums {
+    pub(crate) queued: u64,
+    pub(crate) running: u64,
+    pub(crate) in_place: u64,
+    /// Starts and ends so far: it moves as long as the pool does.
+    pub(crate) steps: u64,
 }
 
 impl TaskCells {
@@ -75,6 +88,37 @@ impl TaskCells {
         }
     }
 
+    #[cfg(feature = "rt-multi-thread")]
+    pub(super) fn in_place_began(&self, route: RouteId) {
+        if let Some(tasks) = self.route(route) {
+            tasks.in_place.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[cfg(feature = "rt-multi-thread")]
+    pub(super) fn in_place_ended(&self, route: RouteId) {
+        if let Some(tasks) = self.route(route) {
+            tasks.in_place.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Tasks queued and running, and those started or ended since the
+    /// beginning, over all routes.
+    pub(crate) fn sums(&self) -> TaskSums {
+        let mut sums = TaskSums::default();
+        for tasks in self.routes.iter().filter_map(OnceLock::get) {
+            let ended = tasks.ended.load(Ordering::Acquire);
+            let cancelled = tasks.cancelled.load(Ordering::Acquire);
+            let started = tasks.started.load(Ordering::Acquire);
+            let spawned = tasks.spawned.load(Ordering::Acquire);
+            sums.queued += spawned.saturating_sub(started + cancelled);
+            sums.running += started.saturating_sub(ended);
+            sums.steps += started + cancelled + ended;
+            sums.in_place += tasks.in_place.load(Ordering::Relaxed);
+        }
+        sums
+    }
+
     /// Every route that has put work on the pool.
     pub(crate) fn totals(&self) -> impl Iterator<Item = (RouteId, TaskTotals)> {
         self.routes.iter().zip(0..).filter_map(|(tasks, id)| {
@@ -86,6 +130,7 @@ impl TaskCells {
             let totals = TaskTotals {
                 queued: spawned.saturating_sub(started + cancelled),
                 running: started.saturating_sub(ended),
+                in_place: tasks.in_place.load(Ordering::Relaxed),
                 wait: tasks.wait.totals(),
                 run: tasks.run.totals(),
             };
@@ -101,6 +146,7 @@ impl RouteTasks {
             started: AtomicU64::new(0),
             cancelled: AtomicU64::new(0),
             ended: AtomicU64::new(0),
+            in_place: AtomicU64::new(0),
             wait: Histogram::new(),
             run: Histogram::new(),
         }

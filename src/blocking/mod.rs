@@ -3,12 +3,20 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `spawn` | [`spawn_blocking`](crate::spawn_blocking), drop-in for tokio's |
+//! | `spawn` | [`spawn_blocking`](crate::spawn_blocking), drop-in for tokio's, and its kin |
 //! | `cells` | its counters and histograms, by route |
+//! | `waiting` | the tasks that wait for a thread |
+//! | `seat` | a pool thread and the task it is in |
 
 mod cells;
+mod seat;
 mod spawn;
+mod waiting;
 
 pub(crate) use cells::TaskCells;
-pub use spawn::spawn_blocking;
-pub(crate) use spawn::{adopt, spawn_from};
+pub(crate) use seat::Seat;
+#[cfg(feature = "rt-multi-thread")]
+pub use spawn::block_in_place;
+pub(crate) use spawn::{Origin, adopt};
+pub use spawn::{spawn_blocking, spawn_blocking_on};
+pub(crate) use waiting::Waiting;

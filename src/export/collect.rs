@@ -182,6 +182,7 @@ impl Page<'_> {
                     count as f64,
                 );
             }
+            out.value(&names::BLOCKING_IN_PLACE, &[route], tasks.in_place as f64);
             if detail == Detail::Full {
                 out.histogram(&names::BLOCKING_QUEUE_WAIT, &[route], &tasks.wait);
                 out.histogram(&names::BLOCKING_RUN, &[route], &tasks.run);

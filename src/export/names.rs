@@ -186,6 +186,9 @@ metrics! {
     BLOCKING_TASKS = Gauge "blocking_tasks" ["route", "state"],
         None, Some(BlockingPool), Always,
         "Tasks put on the blocking pool through this crate's spawn_blocking, queued or running.";
+    BLOCKING_IN_PLACE = Gauge "blocking_in_place" ["route"],
+        None, Some(BlockingPool), Always,
+        "Calls of this crate's block_in_place in progress; each takes a thread of the blocking pool. tokio's own are not seen.";
     BLOCKING_QUEUE_DEPTH = Gauge "blocking_queue_depth" ["runtime"],
         None, Some(BlockingPool), TokioUnstable,
         "Tasks queued for the blocking pool; exact, from tokio.";

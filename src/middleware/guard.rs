@@ -25,7 +25,7 @@ impl<'p> PollGuard<'p> {
         mark: Mark,
     ) -> Self {
         local.slot.enter(start, progress.series, phase, mark);
-        progress.instance.alarm.poll_begins();
+        progress.instance.alarm.ring();
         Self { local, progress }
     }
 

@@ -3,7 +3,8 @@ use std::thread::Thread;
 
 use crate::primitive::{AtomicBool, Ordering};
 
-/// Wakes the watchdog when a poll begins while it sleeps.
+/// Wakes a thread that watches when something begins while it sleeps: the
+/// watchdog for a poll, the pool's watch for a pool task.
 ///
 /// The hot path pays one relaxed load of a cache line that is written only when
 /// the watchdog falls asleep or wakes. It issues no fence, so its store of the
@@ -29,9 +30,9 @@ impl Alarm {
         let _ = self.watchdog.set(watchdog);
     }
 
-    /// A poll begins.
+    /// Something begins that must be watched.
     #[inline]
-    pub(crate) fn poll_begins(&self) {
+    pub(crate) fn ring(&self) {
         if self.asleep.load(Ordering::Relaxed) {
             self.wake();
         }

@@ -4,6 +4,7 @@
 //! | file | what |
 //! |---|---|
 //! | `here` | where the calling code stands: stack pointer and instruction |
+//! | `static_ref` | a reference that never dangles, shared between threads |
 //! | `thread` | ids, CPU clocks and limits |
 //! | `memory` | reading this process's memory without a fault |
 //! | `socket` | what a socket is, and where it leads |
@@ -23,7 +24,10 @@ pub(crate) mod socket;
 #[cfg(all(feature = "capture", target_os = "linux"))]
 pub(crate) mod thread;
 
+mod static_ref;
+
 pub(crate) use here::here;
+pub(crate) use static_ref::StaticRef;
 
 /// The kernel's number of the calling thread; 0 where nothing needs it.
 pub(crate) fn thread_id() -> i32 {

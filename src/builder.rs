@@ -8,10 +8,11 @@ use crate::clock::Clock;
 use crate::error::{Error, Kind};
 use crate::health::{RuntimeHealth, Shared};
 use crate::instance::Instance;
+use crate::pool::{PoolFindings, Watch};
 use crate::primitive::AtomicU64;
 use crate::recorder::Histogram;
 use crate::runtime::Runtimes;
-use crate::watchdog::{FindingStore, Watchdog};
+use crate::watchdog::{Desk, FindingStore, Reporter, Watchdog};
 
 /// How much of a family of metrics is exported. Recording is the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,6 +58,10 @@ pub(crate) struct Options {
     pub(crate) schedule_delay_sampling: u32,
     pub(crate) scheduler_lag_interval: Duration,
     pub(crate) blocking_threads_max: usize,
+    pub(crate) blocking_probe_interval: Duration,
+    pub(crate) pool_saturated_after: Duration,
+    pub(crate) pool_stuck_after: Duration,
+    pub(crate) long_blocking_task: Duration,
     pub(crate) captures_per_second: u32,
     pub(crate) capture_interval: Duration,
     pub(crate) interrupt_running_threads: bool,
@@ -73,6 +78,7 @@ pub(crate) struct Options {
 pub struct Builder {
     options: Options,
     runtimes: Vec<(Handle, String)>,
+    needs_runtime: bool,
     #[cfg(feature = "server")]
     serve: Option<std::net::SocketAddr>,
 }
@@ -97,6 +103,10 @@ impl Builder {
                 schedule_delay_sampling: 8,
                 scheduler_lag_interval: Duration::from_millis(100),
                 blocking_threads_max: 512,
+                blocking_probe_interval: Duration::from_secs(1),
+                pool_saturated_after: Duration::from_millis(100),
+                pool_stuck_after: Duration::from_secs(5),
+                long_blocking_task: Duration::from_secs(60),
                 captures_per_second: 10,
                 capture_interval: Duration::from_secs(10),
                 interrupt_running_threads: false,
@@ -104,6 +114,7 @@ impl Builder {
                 detail: [Detail::Full; Family::COUNT],
             },
             runtimes: Vec::new(),
+            needs_runtime: true,
             #[cfg(feature = "server")]
             serve: None,
         }
@@ -171,6 +182,37 @@ impl Builder {
         self
     }
 
+    /// The shortest time between two probes of a blocking pool, which are sent
+    /// only while it looks full or nothing is known of it. Default 1 s; 100 ms
+    /// to 1 h.
+    ///
+    /// A probe starts a thread where none is idle, and keeps idle ones alive.
+    pub fn blocking_probe_interval(mut self, interval: Duration) -> Self {
+        self.options.blocking_probe_interval = interval;
+        self
+    }
+
+    /// From how long on a blocking pool that is saturated makes a finding and a
+    /// log event. Default 100 ms; 10 ms to 1 h.
+    pub fn pool_saturated_after(mut self, time: Duration) -> Self {
+        self.options.pool_saturated_after = time;
+        self
+    }
+
+    /// From how long on it is said that a saturated pool makes no progress at
+    /// all. Default 5 s; 100 ms to 1 h.
+    pub fn pool_stuck_after(mut self, time: Duration) -> Self {
+        self.options.pool_stuck_after = time;
+        self
+    }
+
+    /// From how long on a task on the blocking pool is a finding of its own.
+    /// Default 60 s; 100 ms to 24 h. Noticed within a second.
+    pub fn long_blocking_task(mut self, time: Duration) -> Self {
+        self.options.long_blocking_task = time;
+        self
+    }
+
     /// How many stacks of blocking polls are read in a second, over all
     /// threads. Default 10; 0 is none, and then no finding has a place.
     ///
@@ -235,6 +277,14 @@ impl Builder {
         self
     }
 
+    /// Starts without a runtime to observe, also outside of any: one is
+    /// [configured](RuntimeHealth::configure) and
+    /// [observed](RuntimeHealth::observe_runtime) later.
+    pub fn without_runtime(mut self) -> Self {
+        self.needs_runtime = false;
+        self
+    }
+
     /// Serves `/metrics` and `/findings` over HTTP from a thread of its own,
     /// which answers while every worker of the service is stuck.
     ///
@@ -263,7 +313,7 @@ impl Builder {
     /// then.
     pub fn start(mut self) -> Result<RuntimeHealth, Error> {
         self.options.validate()?;
-        if self.runtimes.is_empty() {
+        if self.runtimes.is_empty() && self.needs_runtime {
             let current = Handle::try_current().map_err(Kind::NoRuntime)?;
             self.runtimes.push((current, "main".into()));
         }
@@ -289,14 +339,20 @@ impl Builder {
             captures: std::array::from_fn(|_| AtomicU64::new(0)),
             interrupted_calls: AtomicU64::new(0),
             looks: AtomicU64::new(0),
+            desk: Desk::default(),
+            pool_findings: PoolFindings::new(options.max_findings),
+            pool_looks: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             options,
         });
         for (handle, name) in self.runtimes {
-            let bounds = shared.instance.recorder.bounds().delay;
-            shared.runtimes.observe(handle, name, bounds)?;
+            let bounds = shared.instance.recorder.bounds();
+            let max = shared.options.blocking_threads_max;
+            shared.runtimes.observe(handle, name, bounds, max)?;
         }
-        let watchdog = Watchdog::start(Arc::clone(&shared))?;
+        let reporter = Reporter::start(Arc::clone(&shared))?;
+        let watchdog = Watchdog::start(Arc::clone(&shared), reporter.clone())?;
+        let pools = Watch::start(Arc::clone(&shared), reporter)?;
         #[cfg(feature = "server")]
         let exporter = listener
             .map(|listener| listener.serve(Arc::clone(&shared)))
@@ -305,6 +361,7 @@ impl Builder {
         Ok(RuntimeHealth::new(
             shared,
             watchdog,
+            pools,
             #[cfg(feature = "server")]
             exporter,
         ))
@@ -351,6 +408,30 @@ impl Options {
                 self.blocking_threads_max.to_string(),
                 self.blocking_threads_max >= 1,
                 "at least 1",
+            ),
+            (
+                "blocking_probe_interval",
+                format!("{:?}", self.blocking_probe_interval),
+                (millis(100)..=hour).contains(&self.blocking_probe_interval),
+                "100 ms to 1 h",
+            ),
+            (
+                "pool_saturated_after",
+                format!("{:?}", self.pool_saturated_after),
+                (millis(10)..=hour).contains(&self.pool_saturated_after),
+                "10 ms to 1 h",
+            ),
+            (
+                "pool_stuck_after",
+                format!("{:?}", self.pool_stuck_after),
+                (millis(100)..=hour).contains(&self.pool_stuck_after),
+                "100 ms to 1 h",
+            ),
+            (
+                "long_blocking_task",
+                format!("{:?}", self.long_blocking_task),
+                (millis(100)..=hour * 24).contains(&self.long_blocking_task),
+                "100 ms to 24 h",
             ),
         ];
         match checks.into_iter().find(|(_, _, valid, _)| !valid) {

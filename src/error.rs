@@ -74,7 +74,7 @@ impl fmt::Display for Error {
             Kind::NoRuntime(_) => write!(
                 f,
                 "no tokio runtime here to observe; call `start()` inside one, or pass its \
-                 `Handle` to `Builder::observe_runtime`"
+                 `Handle` to `Builder::observe_runtime`, or `Builder::without_runtime` to give one later"
             ),
             Kind::Listen { address, source } => write!(
                 f,

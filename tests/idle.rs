@@ -13,7 +13,7 @@ use axum::routing::get;
 use support::{DEADLINE, Server, serve_axum, wait_for};
 use tower_runtime_health::RuntimeHealth;
 
-/// The folders of our threads: watchdog, reports, symbols, exporter. A thread
+/// The folders of our threads: watchdog, reports, symbols, pools, exporter. A thread
 /// names itself, so it may take a while until it is found.
 fn ours() -> Vec<PathBuf> {
     let tasks = fs::read_dir("/proc/self/task").unwrap();
@@ -47,7 +47,7 @@ fn no_thread_of_ours_wakes_while_nothing_is_polled() {
     let server = Server::layered(RuntimeHealth::builder(), |listener, layer| {
         serve_axum(listener, router.layer(layer))
     });
-    wait_for(DEADLINE, || ours().len() == 4);
+    wait_for(DEADLINE, || ours().len() == 5);
     let ours = ours();
     let late = || -> u64 {
         let findings = server.health().findings();

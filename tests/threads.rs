@@ -31,13 +31,13 @@ fn threads_end_when_the_last_handle_layer_and_service_are_gone() {
         .unwrap();
     let addr = health.metrics_addr().unwrap();
     let registered = health.collector();
-    wait_for(DEADLINE, || threads_of_ours() == 4);
+    wait_for(DEADLINE, || threads_of_ours() == 5);
 
     let (layer, other) = (health.layer(), health.clone());
     drop(health);
     let service = layer.layer(());
     drop((layer, other));
-    assert_eq!(threads_of_ours(), 4, "a service is left");
+    assert_eq!(threads_of_ours(), 5, "a service is left");
     assert_eq!(support::get(addr, "/metrics").status, 200);
 
     drop(service);

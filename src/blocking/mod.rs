@@ -13,10 +13,10 @@ mod seat;
 mod spawn;
 mod waiting;
 
-pub(crate) use cells::TaskCells;
-pub(crate) use seat::Seat;
+pub(crate) use cells::{TaskCells, TaskSums};
+pub(crate) use seat::{Seat, Seated};
 #[cfg(feature = "rt-multi-thread")]
 pub use spawn::block_in_place;
 pub(crate) use spawn::{Origin, adopt};
 pub use spawn::{spawn_blocking, spawn_blocking_on};
-pub(crate) use waiting::Waiting;
+pub(crate) use waiting::{Waiting, Waits};

@@ -263,6 +263,30 @@ fn futex(operation: u64) -> Option<&'static str> {
     }
 }
 
+/// Whether a wait ends by itself, by its arguments; a page fault does. The time
+/// limit of a socket does not show.
+pub(crate) fn has_time_limit(blocked: &super::Blocked) -> bool {
+    let [_, _, third, fourth, fifth, _] = blocked.arguments;
+    let is_limited = |millis: u64| millis as i32 >= 0;
+    match blocked.number {
+        -1 | libc::SYS_nanosleep | libc::SYS_clock_nanosleep => true,
+        libc::SYS_futex | libc::SYS_rt_sigtimedwait => match blocked.number {
+            libc::SYS_futex => fourth != 0,
+            _ => third != 0,
+        },
+        libc::SYS_ppoll => third != 0,
+        libc::SYS_pselect6 => fifth != 0,
+        libc::SYS_epoll_pwait => is_limited(fourth),
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_poll => is_limited(third),
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_select => fifth != 0,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_epoll_wait => is_limited(fourth),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 #[path = "call_tests.rs"]
 pub(crate) mod tests;

@@ -279,6 +279,30 @@ impl Capturer {
     }
 }
 
+/// Where the functions will return to that a blocked thread is in, innermost
+/// first, as far as the unwind tables lead. `bytes`: its stack.
+///
+/// Copies all unwind tables first: not for looks.
+pub(crate) fn return_addresses(blocked: Blocked, bytes: Vec<u8>) -> Vec<u64> {
+    let mut modules = Modules::default();
+    modules.refresh();
+    let mut unwinder = Unwinder {
+        modules: &mut modules,
+        context: &mut UnwindContext::new(),
+    };
+    let registers = Registers::blocked(blocked.stack, blocked.code);
+    let start = blocked.stack;
+    // To the thread's own start.
+    let end = Mark {
+        stack: u64::MAX,
+        code: 0,
+    };
+    let walk = unwinder.walk(registers, &StackCopy { start, bytes }, end);
+    let callers = walk.frames.iter().skip(1);
+    // The walk gives the byte before.
+    callers.map(|(_, code)| code + 1).collect()
+}
+
 fn are_still_there(walk: &Walk) -> bool {
     let mut checked: Option<&Arc<Module>> = None;
     walk.frames.iter().all(|(module, _)| {

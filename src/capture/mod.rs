@@ -54,11 +54,15 @@ mod symbols;
 mod unwind;
 
 #[cfg(all(feature = "capture", target_os = "linux"))]
-pub(crate) use engine::{Capturer, Thread};
+pub(crate) use call::has_time_limit;
+#[cfg(all(feature = "capture", target_os = "linux"))]
+pub(crate) use engine::{Capturer, Thread, return_addresses};
 pub(crate) use evidence::{Blocked, Call, CallKind, Clocks, Effort, Hints, Result, Stack, State};
 pub use frame::{Confidence, Frame, Place};
 #[cfg(not(all(feature = "capture", target_os = "linux")))]
 pub(crate) use none::{Capturer, PendingStack, Thread};
+#[cfg(all(feature = "capture", target_os = "linux"))]
+pub(crate) use proc::ThreadFiles;
 #[cfg(all(feature = "capture", target_os = "linux"))]
 pub(crate) use socket::{Ends as SocketEnds, answer as answer_socket};
 #[cfg(all(feature = "capture", target_os = "linux"))]

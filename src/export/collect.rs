@@ -8,6 +8,7 @@ use super::families::Families;
 use super::names;
 use crate::builder::{Detail, Family};
 use crate::capture;
+use crate::clock::Clock;
 use crate::health::Shared;
 use crate::primitive::Ordering;
 use crate::recorder::{Outcome, RouteId, Series, SeriesTotals};
@@ -26,6 +27,7 @@ pub(crate) fn render(shared: &Shared) -> String {
 /// All metrics. Sends each runtime a probe for its scheduler lag, to be seen
 /// at the next scrape: also a service without requests has the figure then.
 pub(super) fn collect(shared: &Shared) -> Vec<MetricFamily> {
+    shared.look_at_pools();
     let series = shared.instance.recorder.snapshot();
     let mut routes = BTreeMap::new();
     for (series, totals) in &series {
@@ -150,7 +152,7 @@ impl Page<'_> {
     }
 
     fn runtimes(&self, out: &mut Families<'_>) {
-        let (runtime, pool) = (
+        let (runtime, pool_detail) = (
             self.detail(Family::Runtime),
             self.detail(Family::BlockingPool),
         );
@@ -160,10 +162,8 @@ impl Page<'_> {
                 out.histogram(&names::SCHEDULER_LAG, &labels, &figures.lag);
                 scheduler(out, &figures);
             }
-            if pool != Detail::Off {
-                let max = self.shared.options.blocking_threads_max;
-                out.value(&names::BLOCKING_THREADS_MAX, &labels, max as f64);
-                pool_threads(out, &figures);
+            if pool_detail != Detail::Off {
+                pool(out, &figures, &self.shared.instance.clock, pool_detail);
             }
         }
     }
@@ -283,25 +283,40 @@ fn scheduler(out: &mut Families<'_>, figures: &RuntimeFigures) {
 #[cfg(not(feature = "runtime-metrics"))]
 fn scheduler(_: &mut Families<'_>, _: &RuntimeFigures) {}
 
-#[cfg(all(tokio_unstable, feature = "runtime-metrics"))]
-fn pool_threads(out: &mut Families<'_>, figures: &RuntimeFigures) {
-    let (labels, tokio) = ([("runtime", &*figures.name)], &figures.tokio.unstable);
-    out.value(
-        &names::BLOCKING_THREADS,
-        &labels,
-        tokio.blocking_threads as f64,
-    );
-    out.value(
-        &names::BLOCKING_THREADS_IDLE,
-        &labels,
-        tokio.blocking_threads_idle as f64,
-    );
-    out.value(
-        &names::BLOCKING_QUEUE_DEPTH,
-        &labels,
-        tokio.blocking_queue_depth as f64,
-    );
+/// What is known of a runtime's pool. What is not is left out.
+fn pool(out: &mut Families<'_>, figures: &RuntimeFigures, clock: &Clock, detail: Detail) {
+    let (labels, pool) = ([("runtime", &*figures.name)], &figures.pool);
+    out.value(&names::BLOCKING_THREADS_MAX, &labels, pool.max() as f64);
+    let sample = pool.sample().unwrap_or_default();
+    let (threads, idle, queue) = match sample.exact {
+        Some(exact) => (
+            Some(exact.threads),
+            Some(exact.idle),
+            Some(exact.queue as u64),
+        ),
+        None => (
+            sample.threads,
+            sample.idle,
+            pool.sample().map(|_| sample.queued),
+        ),
+    };
+    if let Some(threads) = threads {
+        out.value(&names::BLOCKING_THREADS, &labels, threads as f64);
+    }
+    if let Some(idle) = idle {
+        out.value(&names::BLOCKING_THREADS_IDLE, &labels, idle as f64);
+    }
+    if let Some(queue) = queue {
+        out.value(&names::BLOCKING_QUEUE_DEPTH, &labels, queue as f64);
+    }
+    let now = clock.ticks();
+    let waits = pool.probe.waits_since();
+    let age = waits.map_or(0, |since| now.saturating_sub(since));
+    out.value(&names::BLOCKING_PROBE_AGE, &labels, clock.seconds(age));
+    if detail == Detail::Full {
+        let waits = pool.probe.waits().totals();
+        out.histogram(&names::BLOCKING_PROBE_WAIT, &labels, &waits);
+    }
+    let saturated = clock.seconds(pool.saturated_ticks(now));
+    out.value(&names::BLOCKING_SATURATED_SECONDS, &labels, saturated);
 }
-
-#[cfg(not(all(tokio_unstable, feature = "runtime-metrics")))]
-fn pool_threads(_: &mut Families<'_>, _: &RuntimeFigures) {}

@@ -1,6 +1,7 @@
 use serde::Serialize;
 
 use crate::health::Shared;
+use crate::pool::PoolFinding;
 use crate::route::method_name;
 use crate::watchdog::{Finding, rfc3339, stalls};
 
@@ -15,6 +16,8 @@ struct Document {
     stalls: Vec<StalledPoll>,
     /// The costliest first.
     findings: Vec<Finding>,
+    /// What was found on blocking pools, the newest first.
+    pool_findings: Vec<PoolFinding>,
     findings_dropped: u64,
 }
 
@@ -45,6 +48,7 @@ pub(super) fn document(shared: &Shared) -> String {
         threshold_seconds: shared.options.threshold.as_secs_f64(),
         stalls: stalls.collect(),
         findings: shared.findings.list(&instance.clock, &instance.routes),
+        pool_findings: shared.pool_findings.list(),
         findings_dropped: shared.findings.dropped(),
     };
     // Fails for maps with odd keys and failing writers only; there are none.

@@ -175,14 +175,14 @@ metrics! {
         None, Some(Runtime), TokioUnstable,
         "Ready events that the runtime's I/O driver has handled.";
     BLOCKING_THREADS = Gauge "blocking_threads" ["runtime"],
-        None, Some(BlockingPool), TokioUnstable,
-        "Threads of the blocking pool; exact, from tokio.";
+        None, Some(BlockingPool), Always,
+        "Threads of the blocking pool. With tokio_unstable exact, from tokio. Else exact at rest for a runtime set up by configure; for others an upper bound, by the names of the process's threads (Linux): threads that a pool thread has started count too, and runtimes that name their threads alike add up. Absent where unknown.";
     BLOCKING_THREADS_IDLE = Gauge "blocking_threads_idle" ["runtime"],
-        None, Some(BlockingPool), TokioUnstable,
-        "Threads of the blocking pool without work; exact, from tokio.";
+        None, Some(BlockingPool), Always,
+        "Threads of the blocking pool without work. With tokio_unstable exact, from tokio. Else a sample by the stacks of the threads (Linux), which takes a thread between two tasks for busy. Absent where unknown.";
     BLOCKING_THREADS_MAX = Gauge "blocking_threads_max" ["runtime"],
         None, Some(BlockingPool), Always,
-        "Limit of the blocking pool, as given to this crate's builder.";
+        "Limit of the blocking pool, as set by configure, else as given to this crate's builder.";
     BLOCKING_TASKS = Gauge "blocking_tasks" ["route", "state"],
         None, Some(BlockingPool), Always,
         "Tasks put on the blocking pool through this crate's spawn_blocking, queued or running.";
@@ -190,8 +190,17 @@ metrics! {
         None, Some(BlockingPool), Always,
         "Calls of this crate's block_in_place in progress; each takes a thread of the blocking pool. tokio's own are not seen.";
     BLOCKING_QUEUE_DEPTH = Gauge "blocking_queue_depth" ["runtime"],
-        None, Some(BlockingPool), TokioUnstable,
-        "Tasks queued for the blocking pool; exact, from tokio.";
+        None, Some(BlockingPool), Always,
+        "Tasks queued for the blocking pool. With tokio_unstable exact, from tokio. Else a lower bound: those put there through this crate's spawn_blocking.";
+    BLOCKING_PROBE_WAIT = Histogram "blocking_probe_wait_seconds" ["runtime"] in BLOCKING_SECONDS,
+        Seconds, Some(BlockingPool), Always,
+        "Time that empty probe tasks waited for a thread of the blocking pool. A sample: at most one is out, and one is sent only while the pool looks full or nothing is known of it.";
+    BLOCKING_PROBE_AGE = Gauge "blocking_probe_age_seconds" ["runtime"],
+        Seconds, Some(BlockingPool), Always,
+        "How long the probe that is out has waited, 0 without one: a lower bound of the wait of all that was put on the pool after it.";
+    BLOCKING_SATURATED_SECONDS = Counter "blocking_saturated_seconds_total" ["runtime"],
+        Seconds, Some(BlockingPool), Always,
+        "Time in which every thread the pool may have was at work and more work waited. With tokio_unstable from tokio's figures, else from wrapped tasks and the probe; sampled every 25 ms while it is full. Moves while it goes on.";
     BLOCKING_QUEUE_WAIT = Histogram "blocking_queue_wait_seconds" ["route"] in BLOCKING_SECONDS,
         Seconds, Some(BlockingPool), Always,
         "Time from this crate's spawn_blocking to the start of the task.";

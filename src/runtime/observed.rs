@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex};
 
@@ -7,8 +8,9 @@ use super::lag::LagProbe;
 use super::workers::Workers;
 use crate::clock::Clock;
 use crate::error::{Error, Kind};
+use crate::pool::{Configuration, Exact, Facts, Pool};
 use crate::primitive::{AtomicU64, Ordering, lock};
-use crate::recorder::TickBounds;
+use crate::recorder::Bounds;
 use crate::slot::RuntimeId;
 
 /// The runtimes one instance observes. One that has shut down is let go.
@@ -17,6 +19,8 @@ pub(crate) struct Runtimes {
     list: Mutex<Vec<Arc<Observed>>>,
     /// How many there have been.
     numbers: AtomicU64,
+    /// Of runtimes that are being built, by the name they will be observed by.
+    configured: Mutex<HashMap<String, Configuration>>,
 }
 
 #[derive(Debug)]
@@ -25,6 +29,7 @@ struct Observed {
     name: Arc<str>,
     handle: Handle,
     lag: Arc<LagProbe>,
+    pool: Arc<Pool>,
     #[cfg(feature = "runtime-metrics")]
     intervals: Mutex<Intervals>,
 }
@@ -34,24 +39,43 @@ impl Runtimes {
         Self {
             list: Mutex::default(),
             numbers: AtomicU64::new(0),
+            configured: Mutex::default(),
         }
+    }
+
+    /// A runtime that is being built, to be observed by this name.
+    pub(crate) fn configure(&self, name: &str, max: usize) -> Configuration {
+        let made = (Arc::default(), Arc::new(AtomicU64::new(max as u64)));
+        let mut configured = lock(&self.configured);
+        configured.insert(name.to_owned(), made.clone());
+        made
     }
 
     pub(crate) fn observe(
         &self,
         handle: Handle,
         name: String,
-        bounds: TickBounds<9>,
+        bounds: &Bounds,
+        blocking_threads_max: usize,
     ) -> Result<(), Error> {
         let mut list = lock(&self.list);
         if list.iter().any(|observed| *observed.name == *name) {
             return Err(Kind::RuntimeName(name).into());
         }
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let name: Arc<str> = name.into();
+        let configuration = lock(&self.configured).remove(&*name);
+        let pool = Pool::new(
+            Arc::clone(&name),
+            configuration,
+            blocking_threads_max,
+            bounds.blocking,
+        );
         list.push(Arc::new(Observed {
             id: RuntimeId(NonZeroU64::MIN.saturating_add(number)),
-            name: name.into(),
-            lag: Arc::new(LagProbe::new(bounds)),
+            name,
+            lag: Arc::new(LagProbe::new(bounds.delay)),
+            pool: Arc::new(pool),
             #[cfg(feature = "runtime-metrics")]
             intervals: Mutex::new(Intervals::new(&handle)),
             handle,
@@ -72,7 +96,16 @@ impl Runtimes {
         F: FnOnce() + Send + 'static,
     {
         for observed in self.live() {
-            let on_worker = on_worker(observed.id);
+            let (on_worker, pool) = (on_worker(observed.id), Arc::clone(&observed.pool));
+            // The thread of one that has no workers is the user's own.
+            let has_workers =
+                observed.handle.runtime_flavor() != tokio::runtime::RuntimeFlavor::CurrentThread;
+            let on_worker = move || {
+                on_worker();
+                if has_workers {
+                    pool.met_thread();
+                }
+            };
             observed.lag.send(&observed.handle, clock, on_worker);
         }
     }
@@ -86,6 +119,27 @@ impl Runtimes {
         let observed = list.iter().find(|observed| observed.id == id)?;
         let is_open = !observed.lag.is_closed();
         is_open.then(|| Workers::of(&observed.handle)).flatten()
+    }
+
+    /// Sends the pools those probes that are wanted.
+    pub(crate) fn probe_pools(&self, clock: &Clock) {
+        for observed in self.live() {
+            crate::pool::send_probe(&observed.pool, &observed.handle, clock);
+        }
+    }
+
+    /// The pools of all runtimes that have not shut down. Not by `live`, see
+    /// [`workers`](Self::workers).
+    pub(crate) fn pools(&self) -> Vec<Facts> {
+        let list = lock(&self.list);
+        let open = list.iter().filter(|observed| !observed.lag.is_closed());
+        open.map(|observed| Facts {
+            id: observed.id,
+            pool: Arc::clone(&observed.pool),
+            workers: observed.pool_workers(),
+            exact: observed.pool_figures(),
+        })
+        .collect()
     }
 
     /// The figures of every runtime that has not shut down.
@@ -102,6 +156,7 @@ impl Runtimes {
 pub(crate) struct RuntimeFigures {
     pub(crate) name: Arc<str>,
     pub(crate) lag: crate::recorder::HistogramTotals<9>,
+    pub(crate) pool: Arc<Pool>,
     #[cfg(feature = "runtime-metrics")]
     pub(crate) tokio: TokioFigures,
 }
@@ -148,10 +203,34 @@ impl Intervals {
 }
 
 impl Observed {
+    /// Threads that are workers, and not the user's own.
+    fn pool_workers(&self) -> usize {
+        match self.handle.runtime_flavor() {
+            tokio::runtime::RuntimeFlavor::CurrentThread => 0,
+            _ => self.handle.metrics().num_workers(),
+        }
+    }
+
+    #[cfg(tokio_unstable)]
+    fn pool_figures(&self) -> Option<Exact> {
+        let metrics = self.handle.metrics();
+        Some(Exact {
+            threads: metrics.num_blocking_threads(),
+            idle: metrics.num_idle_blocking_threads(),
+            queue: metrics.blocking_queue_depth(),
+        })
+    }
+
+    #[cfg(not(tokio_unstable))]
+    fn pool_figures(&self) -> Option<Exact> {
+        None
+    }
+
     fn figures(&self) -> RuntimeFigures {
         RuntimeFigures {
             name: Arc::clone(&self.name),
             lag: self.lag.delays().totals(),
+            pool: Arc::clone(&self.pool),
             #[cfg(feature = "runtime-metrics")]
             tokio: self.tokio(),
         }

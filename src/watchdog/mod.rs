@@ -14,10 +14,12 @@
 //! | `store` | findings, grouped and bounded |
 //! | `event` | the log event |
 //! | `report` | the thread that logs, and sends probes |
+//! | `desk` | where the pool's watch asks about its threads |
 
 mod advice;
 mod cause;
 mod classify;
+mod desk;
 mod detect;
 mod event;
 mod finding;
@@ -30,9 +32,11 @@ mod thread;
 mod watched;
 
 pub use cause::Cause;
+pub(crate) use desk::{Desk, Glance, Question};
 pub(crate) use detect::stalls;
 #[cfg(feature = "serde")]
 pub(crate) use finding::rfc3339;
 pub use finding::{Finding, Times};
+pub(crate) use report::{Report, Reporter};
 pub(crate) use store::FindingStore;
 pub(crate) use thread::Watchdog;

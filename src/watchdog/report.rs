@@ -6,6 +6,7 @@ use super::event::Event;
 use crate::capture::SocketEnds as Ends;
 use crate::error::{Error, Kind};
 use crate::health::Shared;
+use crate::pool::{self, PoolFinding};
 
 const NAME: &str = "health-report";
 
@@ -18,14 +19,17 @@ const MOST: usize = 256;
 /// a subscriber's log file or of a runtime's waker mean nothing, or something
 /// else. And a slow subscriber must not hold up the looks.
 #[derive(Debug)]
-pub(super) enum Report {
+pub(crate) enum Report {
     /// Log that the watchdog has begun, and how it reads threads.
-    Started {
-        capture: &'static str,
-    },
+    Started { capture: &'static str },
+    #[allow(private_interfaces, reason = "made and taken in this room")]
     Event(Event),
     /// Send the runtimes their probes.
     Probe,
+    /// Log what there is to say of a pool.
+    Pool(Box<PoolFinding>, pool::Moment),
+    /// Send the pools those probes that are wanted.
+    PoolProbes,
     /// Say what a socket is, by its number and inode.
     #[cfg(all(feature = "capture", target_os = "linux"))]
     Socket(i32, u64, SyncSender<Option<Ends>>),
@@ -34,10 +38,10 @@ pub(super) enum Report {
 /// The way to the thread that takes the reports. It ends, and lets go of
 /// `shared`, after this is dropped.
 #[derive(Clone, Debug)]
-pub(super) struct Reporter(SyncSender<Report>);
+pub(crate) struct Reporter(SyncSender<Report>);
 
 impl Reporter {
-    pub(super) fn start(shared: Arc<Shared>) -> Result<Self, Error> {
+    pub(crate) fn start(shared: Arc<Shared>) -> Result<Self, Error> {
         let (sender, reports) = sync_channel(MOST);
         std::thread::Builder::new()
             .name(NAME.into())
@@ -56,7 +60,7 @@ impl Reporter {
     }
 
     /// False if it was dropped, because too many wait.
-    pub(super) fn send(&self, report: Report) -> bool {
+    pub(crate) fn send(&self, report: Report) -> bool {
         self.0.try_send(report).is_ok()
     }
 }
@@ -68,6 +72,11 @@ fn run(shared: &Shared, reports: &Receiver<Report>) {
             Report::Event(event) => event.log(),
             Report::Probe => {
                 shared.probe_runtimes();
+                true
+            }
+            Report::Pool(finding, moment) => pool::log(&finding, moment),
+            Report::PoolProbes => {
+                shared.runtimes.probe_pools(&shared.instance.clock);
                 true
             }
             #[cfg(all(feature = "capture", target_os = "linux"))]

@@ -168,7 +168,7 @@ impl FindingStore {
     }
 
     /// Something else of the findings was lost: counted with them.
-    pub(super) fn count_dropped(&self, count: u64) {
+    pub(crate) fn count_dropped(&self, count: u64) {
         lock(&self.state).dropped += count;
     }
 

@@ -48,11 +48,10 @@ pub(crate) struct Watchdog {
 }
 
 impl Watchdog {
-    pub(crate) fn start(shared: Arc<Shared>) -> Result<Self, Error> {
+    pub(crate) fn start(shared: Arc<Shared>, reporter: Reporter) -> Result<Self, Error> {
         let stop = Arc::new(AtomicBool::new(false));
         let (tell, told) = std::sync::mpsc::sync_channel(1);
         let (data, ended) = (Arc::clone(&shared), Arc::clone(&stop));
-        let reporter = Reporter::start(Arc::clone(&shared))?;
         std::thread::Builder::new()
             .name(NAME.into())
             .spawn(move || {
@@ -320,6 +319,7 @@ impl Loop {
                 }
             }
         }
+        shared.desk.answer(&mut self.capturer);
         self.probe(now);
     }
 
@@ -404,6 +404,8 @@ impl Loop {
             self.probed = now;
             // If it has no place, its turn comes again.
             self.reporter.send(Report::Probe);
+            // Work that is not wrapped rings no bell; requests are seen here.
+            self.shared.instance.pool_alarm.ring();
         }
     }
 }

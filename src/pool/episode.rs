@@ -1,0 +1,251 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::event::Moment;
+use super::examples::Examples;
+use super::finding::{PoolFinding, PoolFindingKind, PoolHolder};
+use super::pool::{Pool, Verdict};
+use super::sampler::{Found, Holding, Sampler};
+use crate::health::Shared;
+
+/// Examples that a finding has, and stacks that are read to see a deadlock.
+const EXAMPLES: usize = 3;
+const DEADLOCK_STACKS: usize = 8;
+
+/// One stretch of time in which a pool is saturated, with short breaks.
+#[derive(Debug)]
+pub(super) struct Episode {
+    finding: PoolFinding,
+    /// Its number in the store, once it has lasted long enough.
+    number: Option<u64>,
+    /// Whether its beginning was logged.
+    pub(super) is_logged: bool,
+    examples: Examples,
+    /// What is to be said when their names are there, and until when they are
+    /// waited for.
+    awaits: Option<(Moment, u64)>,
+    /// In ticks.
+    since: u64,
+    last: u64,
+    /// What stood where when something last moved, and when that was.
+    still: Option<Still>,
+    moved: u64,
+}
+
+/// It moves if anything does.
+#[derive(Debug, PartialEq, Eq)]
+struct Still {
+    steps: u64,
+    probe: Option<u64>,
+    /// Thread, task and how often the thread ran.
+    threads: Vec<(i32, u64, u64)>,
+}
+
+/// One look at a pool.
+pub(super) struct Look<'l> {
+    pub(super) now: u64,
+    pub(super) pool: &'l Pool,
+    pub(super) found: &'l Found<'l>,
+    pub(super) verdict: Verdict,
+    /// Starts and ends of wrapped tasks so far.
+    pub(super) steps: u64,
+    /// Since when the work that has waited longest waits.
+    pub(super) oldest: Option<u64>,
+}
+
+impl Episode {
+    pub(super) fn begin(look: &Look<'_>, since: u64, shared: &Shared) -> Self {
+        let clock = &shared.instance.clock;
+        let ago = clock.duration(look.now.saturating_sub(since));
+        Self {
+            finding: PoolFinding {
+                kind: PoolFindingKind::Saturated,
+                runtime: Arc::clone(&look.pool.name),
+                since: clock.wall() - ago,
+                lasted: Duration::ZERO,
+                is_over: false,
+                limit: look.pool.max(),
+                threads: None,
+                running: 0,
+                not_wrapped: None,
+                queued: 0,
+                most_queued: 0,
+                longest_wait: Duration::ZERO,
+                no_progress: None,
+                is_deadlock: false,
+                holders: Vec::new(),
+                examples: Vec::new(),
+            },
+            number: None,
+            is_logged: false,
+            examples: Examples::default(),
+            awaits: None,
+            since,
+            last: look.now,
+            still: None,
+            moved: look.now,
+        }
+    }
+
+    pub(super) fn finding(&self) -> &PoolFinding {
+        &self.finding
+    }
+
+    /// Takes in one look. Gives what is to be said, if anything; after
+    /// [`Moment::Ended`], and if `None` comes with `is_over`, it is over.
+    pub(super) fn go_on(
+        &mut self,
+        look: &Look<'_>,
+        sampler: &mut Sampler,
+        shared: &Shared,
+    ) -> Option<Moment> {
+        let clock = &shared.instance.clock;
+        let enough = clock.ticks_in(shared.options.pool_saturated_after);
+        if !look.verdict.is_saturated {
+            if look.now.saturating_sub(self.last) < enough {
+                return None;
+            }
+            self.finding.is_over = true;
+            self.finding.queued = 0;
+            let number = self.number?;
+            shared.pool_findings.update(number, &self.finding);
+            let unsaid = self.awaits.take().map(|(moment, _)| moment);
+            return Some(unsaid.unwrap_or(Moment::Ended));
+        }
+        self.last = look.now;
+        let lasted = look.now.saturating_sub(self.since);
+        self.finding.lasted = clock.duration(lasted);
+        self.learn(look, shared);
+        let Some(number) = self.number else {
+            if lasted < enough {
+                return None;
+            }
+            self.examples = Examples::ask(&look.found.holdings, EXAMPLES, look.now, shared);
+            self.will_say(Moment::Began, look, shared);
+            let moment = self.say(look);
+            let (number, dropped) = shared.pool_findings.add(self.finding.clone());
+            shared.findings.count_dropped(dropped);
+            self.number = Some(number);
+            return moment;
+        };
+        self.look_for_progress(look, sampler, shared);
+        let moment = self.say(look);
+        shared.pool_findings.update(number, &self.finding);
+        moment
+    }
+
+    fn will_say(&mut self, moment: Moment, look: &Look<'_>, shared: &Shared) {
+        /// Names that were not read before take longer than a look.
+        const PATIENCE: Duration = Duration::from_millis(300);
+        let patience = shared.instance.clock.ticks_in(PATIENCE);
+        self.awaits = Some((moment, look.now.saturating_add(patience)));
+    }
+
+    /// What is to be said, once it can be said with names.
+    fn say(&mut self, look: &Look<'_>) -> Option<Moment> {
+        let are_complete = self.examples.are_complete();
+        self.finding.examples = self.examples.list(EXAMPLES);
+        let (moment, until) = self.awaits?;
+        if !are_complete && look.now < until {
+            return None;
+        }
+        self.awaits = None;
+        if moment == Moment::Stuck {
+            let feeds_itself = look.found.waits.iter().any(|waits| waits.from_pool);
+            let wanted = look.found.holdings.len().min(DEADLOCK_STACKS);
+            self.finding.is_deadlock =
+                feeds_itself && self.examples.len() == wanted && self.examples.all_block_on();
+        }
+        Some(moment)
+    }
+
+    fn learn(&mut self, look: &Look<'_>, shared: &Shared) {
+        let clock = &shared.instance.clock;
+        let sample = &look.found.sample;
+        let finding = &mut self.finding;
+        let probes = usize::from(look.pool.probe.waits_since().is_some());
+        finding.limit = look.pool.max();
+        finding.threads = match sample.exact {
+            Some(exact) => Some(exact.threads as u64),
+            None => sample.threads.map(|threads| threads as u64),
+        };
+        finding.running = sample.running;
+        finding.queued = match sample.exact {
+            Some(exact) => exact.queue.saturating_sub(probes) as u64,
+            None => sample.queued,
+        };
+        finding.most_queued = finding.most_queued.max(finding.queued);
+        finding.not_wrapped = sample
+            .busy()
+            .map(|busy| (busy as u64).saturating_sub(sample.running));
+        if let Some(oldest) = look.oldest {
+            let waited = clock.duration(look.now.saturating_sub(oldest));
+            finding.longest_wait = finding.longest_wait.max(waited);
+        }
+        finding.holders = holders(&look.found.holdings, look.now, shared);
+    }
+
+    fn look_for_progress(&mut self, look: &Look<'_>, sampler: &mut Sampler, shared: &Shared) {
+        let clock = &shared.instance.clock;
+        let still = still(look, sampler);
+        if still.is_none() || still != self.still {
+            self.moved = look.now;
+            self.still = still;
+            self.finding.no_progress = None;
+            self.finding.is_deadlock = false;
+            return;
+        }
+        let stuck = look.now.saturating_sub(self.moved);
+        if stuck < clock.ticks_in(shared.options.pool_stuck_after) {
+            return;
+        }
+        let is_known = self.finding.no_progress.replace(clock.duration(stuck));
+        if is_known.is_none() {
+            let holdings = &look.found.holdings;
+            self.examples = Examples::ask(holdings, DEADLOCK_STACKS, look.now, shared);
+            self.will_say(Moment::Stuck, look, shared);
+        }
+    }
+}
+
+/// `None` if something moves for certain: a thread runs, or its wait will end
+/// by itself.
+fn still(look: &Look<'_>, sampler: &mut Sampler) -> Option<Still> {
+    let holdings = &look.found.holdings;
+    let mut threads = Vec::with_capacity(holdings.len());
+    for holding in holdings {
+        let thread = holding.seat.thread_id();
+        let runs = sampler.stands_still(thread)?;
+        threads.push((thread, holding.task.sequence, runs));
+    }
+    // The probe of before; a thread that is not wrapped would take it.
+    let probe = look.pool.probe.waits_since()?;
+    (!threads.is_empty()).then_some(Still {
+        steps: look.steps,
+        probe: Some(probe),
+        threads,
+    })
+}
+
+pub(super) fn holders(holdings: &[&Holding], now: u64, shared: &Shared) -> Vec<PoolHolder> {
+    let clock = &shared.instance.clock;
+    let mut groups: BTreeMap<_, (u64, u64)> = BTreeMap::new();
+    for holding in holdings {
+        let task = &holding.task;
+        let key = (task.route.0, task.site.file(), task.site.line());
+        let group = groups.entry(key).or_insert((0, u64::MAX));
+        *group = (group.0 + 1, group.1.min(task.start));
+    }
+    let mut holders: Vec<_> = groups
+        .into_iter()
+        .map(|((route, file, line), (tasks, oldest))| PoolHolder {
+            route: shared.instance.routes.name(crate::recorder::RouteId(route)),
+            site: format!("{file}:{line}").into(),
+            tasks,
+            oldest: clock.duration(now.saturating_sub(oldest)),
+        })
+        .collect();
+    holders.sort_by(|a, b| b.tasks.cmp(&a.tasks).then(b.oldest.cmp(&a.oldest)));
+    holders
+}

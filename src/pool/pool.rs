@@ -1,0 +1,266 @@
+use std::sync::{Arc, Mutex, OnceLock};
+
+use super::census;
+use super::hooks::Hooks;
+use super::probe::PoolProbe;
+use crate::primitive::{AtomicU64, Ordering, lock};
+use crate::recorder::TickBounds;
+
+/// The blocking pool of one observed runtime, as far as it is known.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    pub(crate) name: Arc<str>,
+    pub(crate) probe: PoolProbe,
+    pub(super) hooks: Option<Arc<Hooks>>,
+    max: Arc<AtomicU64>,
+    /// What the kernel calls its threads, once one was met.
+    thread_name: OnceLock<String>,
+    seen: Mutex<Option<Sample>>,
+    saturation: Mutex<Saturation>,
+}
+
+/// Hooks of a runtime that is being built, and the limit of its pool.
+pub(crate) type Configuration = (Arc<Hooks>, Arc<AtomicU64>);
+
+/// What tokio itself says of a pool, under `tokio_unstable`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Exact {
+    pub(crate) threads: usize,
+    pub(crate) idle: usize,
+    pub(crate) queue: usize,
+}
+
+/// What one look at a pool has shown. What is not known is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sample {
+    pub(crate) threads: Option<usize>,
+    pub(crate) idle: Option<usize>,
+    /// Wrapped tasks.
+    pub(crate) queued: u64,
+    pub(crate) running: u64,
+    pub(crate) exact: Option<Exact>,
+}
+
+/// What a sample means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// All threads there may be are there, and none is known to be idle.
+    pub(super) is_full: bool,
+    /// Full, and work waits.
+    pub(super) is_saturated: bool,
+    /// Only a probe can tell more.
+    pub(super) wants_probe: bool,
+}
+
+impl Sample {
+    /// `probe`: how long the one that is out has waited, and how long one may
+    /// wait on a pool that has room; in ticks.
+    pub(super) fn verdict(&self, max: u64, probe: (Option<u64>, u64)) -> Verdict {
+        let (waits, patience) = probe;
+        let probe_waits = waits.is_some_and(|waits| waits >= patience);
+        if let Some(exact) = self.exact {
+            let is_full = exact.threads as u64 >= max && exact.idle == 0;
+            let others = exact.queue.saturating_sub(usize::from(waits.is_some()));
+            return Verdict {
+                is_full,
+                is_saturated: is_full && others > 0,
+                wants_probe: is_full,
+            };
+        }
+        match self.threads {
+            Some(threads) => {
+                let is_full = threads as u64 >= max && self.idle.unwrap_or(0) == 0;
+                let work_waits = probe_waits || (self.queued > 0 && self.idle.is_some());
+                // Without knowing who is idle, wrapped tasks alone must fill it.
+                let is_filled = self.queued > 0 && self.running >= max;
+                Verdict {
+                    is_full,
+                    is_saturated: is_full && (work_waits || is_filled),
+                    wants_probe: is_full,
+                }
+            }
+            None => {
+                let is_full = self.running >= max;
+                Verdict {
+                    is_full,
+                    is_saturated: probe_waits || (is_full && self.queued > 0),
+                    wants_probe: true,
+                }
+            }
+        }
+    }
+
+    /// Threads at work; `None` if that is not known.
+    pub(super) fn busy(&self) -> Option<usize> {
+        match self.exact {
+            Some(exact) => Some(exact.threads.saturating_sub(exact.idle)),
+            None => Some(self.threads?.saturating_sub(self.idle?)),
+        }
+    }
+}
+
+/// How long a pool was saturated in all.
+#[derive(Debug, Default)]
+struct Saturation {
+    ticks: u64,
+    /// Up to when that is counted, while it is.
+    counted: Option<u64>,
+}
+
+impl Pool {
+    pub(crate) fn new(
+        name: Arc<str>,
+        configuration: Option<Configuration>,
+        max: usize,
+        bounds: TickBounds<12>,
+    ) -> Self {
+        let (hooks, max) = match configuration {
+            Some((hooks, max)) => (Some(hooks), max),
+            None => (None, Arc::new(AtomicU64::new(max as u64))),
+        };
+        Self {
+            name,
+            probe: PoolProbe::new(bounds),
+            hooks,
+            max,
+            thread_name: OnceLock::new(),
+            seen: Mutex::default(),
+            saturation: Mutex::default(),
+        }
+    }
+
+    /// How many threads it may have.
+    pub(crate) fn max(&self) -> u64 {
+        self.max.load(Ordering::Relaxed)
+    }
+
+    /// Called on one of the runtime's threads that is not the user's own.
+    pub(crate) fn met_thread(&self) {
+        if let Some(hooks) = &self.hooks {
+            hooks.must_know(crate::sys::thread_id());
+        }
+        if self.thread_name.get().is_none()
+            && let Some(name) = census::own_name()
+        {
+            self.know_thread_name(&name);
+        }
+    }
+
+    /// How many threads the runtime has, where that is told.
+    pub(super) fn told(&self, workers: usize) -> Option<usize> {
+        self.hooks.as_ref().and_then(|hooks| hooks.alive(workers))
+    }
+
+    pub(super) fn know_thread_name(&self, name: &str) {
+        let _ = self.thread_name.set(name.to_owned());
+    }
+
+    pub(super) fn thread_name(&self) -> Option<&str> {
+        self.thread_name.get().map(String::as_str)
+    }
+
+    /// What the last look has shown.
+    pub(crate) fn sample(&self) -> Option<Sample> {
+        *lock(&self.seen)
+    }
+
+    pub(super) fn set_sample(&self, sample: Sample) {
+        *lock(&self.seen) = Some(sample);
+    }
+
+    /// `since`: from when it is saturated, if that is new.
+    pub(super) fn saturated(&self, now: u64, is_saturated: bool, since: u64) {
+        let mut saturation = lock(&self.saturation);
+        if let Some(counted) = saturation.counted {
+            // To the end of this stretch too, since a scrape has counted it.
+            saturation.ticks += now.saturating_sub(counted);
+        } else if is_saturated {
+            saturation.ticks += now.saturating_sub(since);
+        }
+        saturation.counted = is_saturated.then_some(now);
+    }
+
+    pub(crate) fn saturated_ticks(&self, now: u64) -> u64 {
+        let saturation = lock(&self.saturation);
+        let open = saturation
+            .counted
+            .map(|counted| now.saturating_sub(counted));
+        saturation.ticks + open.unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX: u64 = 4;
+    const NO_PROBE: (Option<u64>, u64) = (None, 10);
+
+    fn stable(threads: usize, idle: Option<usize>, queued: u64, running: u64) -> Sample {
+        Sample {
+            threads: Some(threads),
+            idle,
+            queued,
+            running,
+            exact: None,
+        }
+    }
+
+    #[test]
+    fn a_pool_is_saturated_when_it_is_full_and_work_waits() {
+        let is_saturated = |sample: Sample, probe| sample.verdict(MAX, probe).is_saturated;
+        assert!(is_saturated(stable(4, Some(0), 1, 4), NO_PROBE));
+        // A free place, an idle thread, nothing that waits.
+        assert!(!is_saturated(stable(3, Some(0), 1, 3), NO_PROBE));
+        assert!(!is_saturated(stable(4, Some(1), 1, 3), NO_PROBE));
+        assert!(!is_saturated(stable(4, Some(0), 0, 4), NO_PROBE));
+        // Work that is not wrapped waits: the probe tells, once it has waited.
+        assert!(!is_saturated(stable(4, Some(0), 0, 0), (Some(9), 10)));
+        assert!(is_saturated(stable(4, Some(0), 0, 0), (Some(10), 10)));
+        // Idleness unknown: by wrapped tasks alone, or by the probe.
+        assert!(!is_saturated(stable(4, None, 1, 3), NO_PROBE));
+        assert!(is_saturated(stable(4, None, 1, 4), NO_PROBE));
+        assert!(is_saturated(stable(4, None, 0, 0), (Some(10), 10)));
+    }
+
+    #[test]
+    fn what_tokio_says_counts_where_it_says_it() {
+        let exact = |threads, idle, queue| Sample {
+            exact: Some(Exact {
+                threads,
+                idle,
+                queue,
+            }),
+            ..stable(4, Some(0), 5, 4)
+        };
+        assert!(exact(4, 0, 1).verdict(MAX, NO_PROBE).is_saturated);
+        assert!(!exact(4, 1, 1).verdict(MAX, NO_PROBE).is_saturated);
+        // The probe itself is no work.
+        assert!(!exact(4, 0, 1).verdict(MAX, (Some(20), 10)).is_saturated);
+    }
+
+    #[test]
+    fn a_probe_is_sent_only_where_it_is_full_or_unknown() {
+        let wants = |sample: Sample| sample.verdict(MAX, NO_PROBE).wants_probe;
+        assert!(!wants(stable(3, Some(0), 0, 3)));
+        assert!(!wants(stable(4, Some(1), 0, 3)));
+        assert!(!wants(stable(2, None, 0, 2)));
+        assert!(wants(stable(4, Some(0), 0, 3)));
+        assert!(wants(stable(4, None, 0, 3)));
+        assert!(wants(Sample::default()));
+    }
+
+    #[test]
+    fn saturated_time_never_goes_back() {
+        let pool = Pool::new("main".into(), None, 4, [1; 12]);
+        pool.saturated(100, false, 0);
+        assert_eq!(pool.saturated_ticks(100), 0);
+        pool.saturated(120, true, 110);
+        assert_eq!(pool.saturated_ticks(120), 10);
+        assert_eq!(pool.saturated_ticks(125), 15);
+        pool.saturated(130, false, 0);
+        assert_eq!(pool.saturated_ticks(140), 20);
+        pool.saturated(150, true, 145);
+        assert_eq!(pool.saturated_ticks(150), 25);
+    }
+}

@@ -1,0 +1,395 @@
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::episode::{Episode, Look, holders};
+use super::event::Moment;
+use super::examples::Examples;
+use super::finding::{PoolFinding, PoolFindingKind};
+use super::sampler::{Facts, Found, Holding, Sampler, Tasks};
+use crate::blocking::Seat;
+use crate::error::{Error, Kind};
+use crate::health::Shared;
+use crate::primitive::{AtomicBool, Ordering};
+use crate::slot::RuntimeId;
+use crate::watchdog::{Report, Reporter};
+
+const NAME: &str = "health-pool";
+
+/// Between two looks, while a pool is full or work waits; never more of the
+/// time than a fiftieth is spent on looks.
+const FAST: Duration = Duration::from_millis(25);
+const SHARE: u32 = 50;
+/// While tasks run, and nothing waits; a new task wakes it, but not at once
+/// after a look.
+const SLOW: Duration = Duration::from_secs(1);
+const REST: Duration = Duration::from_millis(100);
+
+/// Longer than a probe waits where there is room: a thread may have to be
+/// started for it.
+const PROBE_PATIENCE: Duration = Duration::from_millis(20);
+
+/// How long the event of a long task waits for the names of its stack.
+const NAMING: Duration = Duration::from_secs(1);
+
+/// Long tasks that are looked into in one round.
+const NEW_LONG_TASKS: usize = 4;
+
+/// The running thread; ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    shared: Arc<Shared>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Watch {
+    pub(crate) fn start(shared: Arc<Shared>, reporter: Reporter) -> Result<Self, Error> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (data, ended) = (Arc::clone(&shared), Arc::clone(&stop));
+        std::thread::Builder::new()
+            .name(NAME.into())
+            .spawn(move || {
+                // What it opens must not count against the service's limit.
+                #[cfg(all(feature = "capture", target_os = "linux"))]
+                let _ = crate::sys::thread::unshare_descriptors();
+                Loop::new(data, ended, reporter).run();
+            })
+            .map_err(|source| Kind::Thread { name: NAME, source })?;
+        Ok(Self { shared, stop })
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        self.shared.instance.pool_alarm.wake();
+    }
+}
+
+/// How soon the next look has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Attention {
+    /// Nothing is on any pool.
+    Asleep,
+    Slow,
+    Fast,
+}
+
+struct Loop {
+    shared: Arc<Shared>,
+    stop: Arc<AtomicBool>,
+    sampler: Sampler,
+    episodes: HashMap<u64, Episode>,
+    long_tasks: Vec<LongTask>,
+    /// When a pool was last probed, and when a finding on it was last logged;
+    /// in ticks.
+    probed: HashMap<u64, u64>,
+    logged: HashMap<u64, u64>,
+    /// When the last look began, and how long the threads of it took: not what
+    /// a finding takes, which is rare.
+    looked: u64,
+    took: Duration,
+    /// Dropped last, see `watchdog::thread`.
+    reporter: Reporter,
+}
+
+struct LongTask {
+    number: u64,
+    finding: PoolFinding,
+    start: u64,
+    seat: Arc<Seat>,
+    sequence: u64,
+    examples: Examples,
+    /// Until when the event waits for names, in ticks; `None` once it was sent.
+    unsaid_until: Option<u64>,
+}
+
+impl Loop {
+    fn new(shared: Arc<Shared>, stop: Arc<AtomicBool>, reporter: Reporter) -> Self {
+        Self {
+            looked: shared.instance.clock.ticks(),
+            took: Duration::ZERO,
+            shared,
+            stop,
+            sampler: Sampler::default(),
+            episodes: HashMap::new(),
+            long_tasks: Vec::new(),
+            probed: HashMap::new(),
+            logged: HashMap::new(),
+            reporter,
+        }
+    }
+
+    fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let alarm = &shared.instance.pool_alarm;
+        alarm.watched_by(std::thread::current());
+        // Nothing in there panics but by a bug; then nobody is known to be idle.
+        #[cfg(all(feature = "capture", target_os = "linux"))]
+        {
+            let clock = &shared.instance.clock;
+            let learn = AssertUnwindSafe(|| super::idle::Signature::learn(clock));
+            self.sampler.signature = catch_unwind(learn).unwrap_or_default();
+        }
+        while !self.stopped() {
+            match self.look() {
+                Attention::Fast => {
+                    std::thread::park_timeout(FAST.max(self.took * SHARE));
+                }
+                attention => {
+                    std::thread::park_timeout(REST.max(self.took * SHARE));
+                    if attention == Attention::Slow {
+                        alarm.set_asleep(true);
+                        std::thread::park_timeout(SLOW);
+                    } else {
+                        // Say so first, then look once more: a task that was
+                        // put there before anybody could see it is visible.
+                        alarm.set_asleep(true);
+                        if self.look() == Attention::Asleep {
+                            while alarm.is_asleep() && !self.stopped() {
+                                std::thread::park();
+                            }
+                        }
+                    }
+                    alarm.set_asleep(false);
+                }
+            }
+        }
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    fn look(&mut self) -> Attention {
+        let shared = Arc::clone(&self.shared);
+        let clock = &shared.instance.clock;
+        shared.pool_looks.fetch_add(1, Ordering::Release);
+        let now = clock.ticks();
+        // Nothing in there panics but by a bug; the service and the next look go on.
+        let looked = catch_unwind(AssertUnwindSafe(|| self.look_at_all(now)));
+        let attention = looked.unwrap_or_else(|_| {
+            shared.findings.count_dropped(1);
+            Attention::Asleep
+        });
+        self.looked = now;
+        shared.pool_looks.fetch_add(1, Ordering::Release);
+        attention
+    }
+
+    fn look_at_all(&mut self, now: u64) -> Attention {
+        let shared = Arc::clone(&self.shared);
+        let instance = &shared.instance;
+        let clock = &instance.clock;
+        let pools = shared.runtimes.pools();
+        let seats = instance.seats.list();
+        let tasks = Tasks {
+            sums: instance.tasks.sums(),
+            waits: instance.waiting.list().collect(),
+            holdings: seats
+                .into_iter()
+                .filter_map(|seat| {
+                    let task = seat.read()?;
+                    Some(Holding { seat, task })
+                })
+                .collect(),
+        };
+        let found = self.sampler.look(&pools, &tasks);
+        let took = clock.duration(clock.ticks().saturating_sub(now));
+        self.took = took.min(SLOW / SHARE);
+        let mut attention = Attention::Asleep;
+        for (facts, found) in pools.iter().zip(&found) {
+            attention = attention.max(self.look_at(facts, found, &tasks, now));
+        }
+        let alive = |id: &u64| pools.iter().any(|facts| facts.id.0.get() == *id);
+        self.episodes.retain(|id, _| alive(id));
+        self.probed.retain(|id, _| alive(id));
+        self.look_for_long_tasks(&tasks, &pools, &found, now);
+        if tasks.sums.queued > 0 && attention == Attention::Asleep {
+            attention = Attention::Fast;
+        } else if self
+            .long_tasks
+            .iter()
+            .any(|task| task.unsaid_until.is_some())
+        {
+            attention = Attention::Fast;
+        } else if tasks.sums.running > 0 {
+            attention = attention.max(Attention::Slow);
+        }
+        attention
+    }
+
+    fn look_at(&mut self, facts: &Facts, found: &Found<'_>, tasks: &Tasks, now: u64) -> Attention {
+        let shared = Arc::clone(&self.shared);
+        let clock = &shared.instance.clock;
+        let (pool, id) = (&facts.pool, facts.id.0.get());
+        pool.set_sample(found.sample);
+        let probe = pool.probe.waits_since();
+        let waited = probe.map(|sent| now.saturating_sub(sent));
+        let patience = clock.ticks_in(PROBE_PATIENCE);
+        let verdict = found.sample.verdict(pool.max(), (waited, patience));
+        let waits = found.waits.iter().map(|waits| waits.since);
+        let oldest = waits.chain(probe).min();
+        // It was not when it was last looked at.
+        let since = oldest.unwrap_or(now).max(self.looked).min(now);
+        pool.saturated(now, verdict.is_saturated, since);
+        if verdict.wants_probe && probe.is_none() {
+            self.probe(facts, now);
+        }
+        let look = Look {
+            now,
+            pool,
+            found,
+            verdict,
+            steps: tasks.sums.steps,
+            oldest,
+        };
+        if verdict.is_saturated && !self.episodes.contains_key(&id) {
+            self.episodes
+                .insert(id, Episode::begin(&look, since, &shared));
+        }
+        if let Some(episode) = self.episodes.get_mut(&id) {
+            let moment = episode.go_on(&look, &mut self.sampler, &shared);
+            self.say(facts.id, moment);
+        }
+        let is_busy = found.sample.busy().is_some_and(|busy| busy > 0);
+        match () {
+            () if self.episodes.contains_key(&id) || verdict.is_full || waited.is_some() => {
+                Attention::Fast
+            }
+            () if found.sample.queued > 0 => Attention::Fast,
+            () if is_busy => Attention::Slow,
+            () => Attention::Asleep,
+        }
+    }
+
+    /// Logs what there is to say of an episode, and ends it.
+    fn say(&mut self, id: RuntimeId, moment: Option<Moment>) {
+        let id = id.0.get();
+        let Some(episode) = self.episodes.get_mut(&id) else {
+            return;
+        };
+        let clock = &self.shared.instance.clock;
+        let interval = clock.ticks_in(self.shared.options.log_interval);
+        let now = clock.ticks();
+        let is_said = match moment {
+            Some(Moment::Began) => {
+                let last = self.logged.get(&id);
+                let is_due = last.is_none_or(|last| now.saturating_sub(*last) >= interval);
+                if is_due {
+                    self.logged.insert(id, now);
+                }
+                episode.is_logged = is_due;
+                is_due
+            }
+            Some(Moment::Stuck) => true,
+            Some(Moment::Ended) => episode.is_logged,
+            None => false,
+        };
+        let finding = episode.finding();
+        if let (true, Some(moment)) = (is_said, moment) {
+            let report = Report::Pool(Box::new(finding.clone()), moment);
+            if !self.reporter.send(report) {
+                self.shared.findings.count_dropped(1);
+            }
+        }
+        if finding.is_over {
+            self.episodes.remove(&id);
+        }
+    }
+
+    fn probe(&mut self, facts: &Facts, now: u64) {
+        let clock = &self.shared.instance.clock;
+        let interval = clock.ticks_in(self.shared.options.blocking_probe_interval);
+        let last = self.probed.get(&facts.id.0.get());
+        if last.is_none_or(|last| now.saturating_sub(*last) >= interval) {
+            self.probed.insert(facts.id.0.get(), now);
+            facts.pool.probe.want();
+            // If it has no place, its turn comes again.
+            self.reporter.send(Report::PoolProbes);
+        }
+    }
+
+    fn look_for_long_tasks(
+        &mut self,
+        tasks: &Tasks,
+        pools: &[Facts],
+        found: &[Found<'_>],
+        now: u64,
+    ) {
+        let shared = Arc::clone(&self.shared);
+        let clock = &shared.instance.clock;
+        let long = clock.ticks_in(shared.options.long_blocking_task);
+        let reporter = &self.reporter;
+        self.long_tasks.retain_mut(|task| {
+            let is_over = !task.seat.is_in(task.sequence);
+            if !is_over {
+                task.finding.lasted = clock.duration(now.saturating_sub(task.start));
+            }
+            let are_complete = task.examples.are_complete();
+            task.finding.examples = task.examples.list(1);
+            let is_due = |until| are_complete || is_over || now >= until;
+            if task.unsaid_until.is_some_and(is_due) {
+                task.unsaid_until = None;
+                let report = Report::Pool(Box::new(task.finding.clone()), Moment::Began);
+                if !reporter.send(report) {
+                    shared.findings.count_dropped(1);
+                }
+            }
+            task.finding.is_over = is_over;
+            shared.pool_findings.update(task.number, &task.finding);
+            !is_over
+        });
+        let known = &self.long_tasks;
+        let is_new = |holding: &&Holding| {
+            now.saturating_sub(holding.task.start) >= long
+                && !known.iter().any(|task| {
+                    Arc::ptr_eq(&task.seat, &holding.seat) && task.sequence == holding.task.sequence
+                })
+        };
+        let new: Vec<_> = tasks
+            .holdings
+            .iter()
+            .filter(is_new)
+            .take(NEW_LONG_TASKS)
+            .collect();
+        for holding in new {
+            let owner = pools.iter().zip(found).find(|(_, found)| {
+                let mut own = found.holdings.iter();
+                own.any(|own| std::ptr::eq(*own, holding))
+            });
+            let pool = owner.map(|(facts, _)| &facts.pool);
+            let lasted = clock.duration(now.saturating_sub(holding.task.start));
+            let finding = PoolFinding {
+                kind: PoolFindingKind::LongTask,
+                runtime: pool.map_or_else(|| "".into(), |pool| Arc::clone(&pool.name)),
+                since: clock.wall() - lasted,
+                lasted,
+                is_over: false,
+                limit: pool.map_or(0, |pool| pool.max()),
+                threads: None,
+                running: 1,
+                not_wrapped: None,
+                queued: 0,
+                most_queued: 0,
+                longest_wait: Duration::ZERO,
+                no_progress: None,
+                is_deadlock: false,
+                holders: holders(&[holding], now, &shared),
+                examples: Vec::new(),
+            };
+            let (number, dropped) = shared.pool_findings.add(finding.clone());
+            shared.findings.count_dropped(dropped);
+            self.long_tasks.push(LongTask {
+                number,
+                finding,
+                start: holding.task.start,
+                seat: Arc::clone(&holding.seat),
+                sequence: holding.task.sequence,
+                examples: Examples::ask(&[holding], 1, now, &shared),
+                unsaid_until: Some(now + clock.ticks_in(NAMING)),
+            });
+        }
+    }
+}

@@ -9,7 +9,7 @@ use crate::error::{Error, Kind};
 use crate::health::{RuntimeHealth, Shared};
 use crate::instance::Instance;
 use crate::pool::{PoolFindings, Watch};
-use crate::primitive::AtomicU64;
+use crate::primitive::{AtomicBool, AtomicU64};
 use crate::recorder::Histogram;
 use crate::runtime::Runtimes;
 use crate::watchdog::{Desk, FindingStore, Reporter, Watchdog};
@@ -342,6 +342,7 @@ impl Builder {
             desk: Desk::default(),
             pool_findings: PoolFindings::new(options.max_findings),
             pool_looks: AtomicU64::new(0),
+            pool_look_wanted: AtomicBool::new(false),
             refused: AtomicU64::new(0),
             options,
         });

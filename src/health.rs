@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::instance::Instance;
 use crate::local::Local;
 use crate::pool::{Configured, PoolFinding, PoolFindings, Watch};
-use crate::primitive::{AtomicU64, Ordering, add_exclusive};
+use crate::primitive::{AtomicBool, AtomicU64, Ordering, add_exclusive};
 use crate::recorder::Histogram;
 use crate::route::NONE;
 use crate::runtime::Runtimes;
@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     /// Looks at the pools: each counts when it begins and when it ends. Stored
     /// with `Release`; the pools' watch is the one writer.
     pub(crate) pool_looks: AtomicU64,
+    /// Somebody waits for the next look.
+    pub(crate) pool_look_wanted: AtomicBool,
     /// Connections the exporter refused.
     pub(crate) refused: AtomicU64,
     pub(crate) options: Options,
@@ -77,16 +79,15 @@ impl Shared {
     }
 
     /// Has the pools looked at once more, so that figures of an idle service are
-    /// not those of long ago. Waits for a millisecond in most cases, for five at
-    /// most.
-    pub(crate) fn look_at_pools(&self) {
-        const PATIENCE: Duration = Duration::from_millis(5);
+    /// not those of long ago. Waits for a millisecond in most cases.
+    pub(crate) fn look_at_pools(&self, patience: Duration) {
         let clock = &self.instance.clock;
         let looks = || self.pool_looks.load(Ordering::Acquire);
         // Odd while one goes on; another is wanted, which begins after this.
         let before = looks();
         let enough = before + 2 + (before & 1);
-        let end = clock.ticks() + clock.ticks_in(PATIENCE);
+        let end = clock.ticks() + clock.ticks_in(patience);
+        self.pool_look_wanted.store(true, Ordering::Release);
         self.instance.pool_alarm.wake();
         while looks() < enough && clock.ticks() < end {
             std::thread::sleep(Duration::from_micros(200));
@@ -323,7 +324,7 @@ impl RuntimeHealth {
     /// ones. For a test that compares both.
     #[doc(hidden)]
     pub fn pool_estimates(&self) -> Vec<(Arc<str>, Option<usize>, Option<usize>, u64)> {
-        self.shared().look_at_pools();
+        self.shared().look_at_pools(Duration::from_secs(1));
         let pools = self.shared().runtimes.pools();
         let known = pools.iter().filter_map(|facts| {
             let sample = facts.pool.sample()?;

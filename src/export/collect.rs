@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use prometheus::TextEncoder;
 use prometheus::proto::MetricFamily;
@@ -27,7 +28,7 @@ pub(crate) fn render(shared: &Shared) -> String {
 /// All metrics. Sends each runtime a probe for its scheduler lag, to be seen
 /// at the next scrape: also a service without requests has the figure then.
 pub(super) fn collect(shared: &Shared) -> Vec<MetricFamily> {
-    shared.look_at_pools();
+    shared.look_at_pools(POOL_PATIENCE);
     let series = shared.instance.recorder.snapshot();
     let mut routes = BTreeMap::new();
     for (series, totals) in &series {
@@ -51,6 +52,9 @@ pub(super) fn collect(shared: &Shared) -> Vec<MetricFamily> {
     shared.probe_runtimes();
     out.finish()
 }
+
+/// The caller may be a worker of the service, with a registry of its own.
+const POOL_PATIENCE: Duration = Duration::from_millis(5);
 
 struct Page<'s> {
     shared: &'s Shared,
@@ -288,7 +292,7 @@ fn pool(out: &mut Families<'_>, figures: &RuntimeFigures, clock: &Clock, detail:
     let (labels, pool) = ([("runtime", &*figures.name)], &figures.pool);
     out.value(&names::BLOCKING_THREADS_MAX, &labels, pool.max() as f64);
     let sample = pool.sample().unwrap_or_default();
-    let (threads, idle, queue) = match sample.exact {
+    let (threads, idle, queue) = match figures.exact_pool {
         Some(exact) => (
             Some(exact.threads),
             Some(exact.idle),

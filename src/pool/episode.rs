@@ -135,6 +135,18 @@ impl Episode {
         moment
     }
 
+    /// After its end. Whether all names are there that will come.
+    pub(super) fn gets_names(&mut self, now: u64, shared: &Shared) -> bool {
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let Some(number) = self.number else {
+            return true;
+        };
+        let are_complete = self.examples.are_complete();
+        self.finding.examples = self.examples.list(EXAMPLES);
+        shared.pool_findings.update(number, &self.finding);
+        are_complete || now.saturating_sub(self.last) > shared.instance.clock.ticks_in(PATIENCE)
+    }
+
     fn will_say(&mut self, moment: Moment, look: &Look<'_>, shared: &Shared) {
         /// Names that were not read before take longer than a look.
         const PATIENCE: Duration = Duration::from_millis(300);
@@ -164,7 +176,6 @@ impl Episode {
         let clock = &shared.instance.clock;
         let sample = &look.found.sample;
         let finding = &mut self.finding;
-        let probes = usize::from(look.pool.probe.waits_since().is_some());
         finding.limit = look.pool.max();
         finding.threads = match sample.exact {
             Some(exact) => Some(exact.threads as u64),
@@ -172,13 +183,15 @@ impl Episode {
         };
         finding.running = sample.running;
         finding.queued = match sample.exact {
-            Some(exact) => exact.queue.saturating_sub(probes) as u64,
+            Some(exact) => exact.queue as u64,
             None => sample.queued,
         };
         finding.most_queued = finding.most_queued.max(finding.queued);
+        // One that goes on with a worker's tasks is explained, too.
+        let explained = sample.running + shared.instance.tasks.sums().in_place;
         finding.not_wrapped = sample
             .busy()
-            .map(|busy| (busy as u64).saturating_sub(sample.running));
+            .map(|busy| (busy as u64).saturating_sub(explained));
         if let Some(oldest) = look.oldest {
             let waited = clock.duration(look.now.saturating_sub(oldest));
             finding.longest_wait = finding.longest_wait.max(waited);

@@ -27,6 +27,7 @@ pub(crate) type Configuration = (Arc<Hooks>, Arc<AtomicU64>);
 pub(crate) struct Exact {
     pub(crate) threads: usize,
     pub(crate) idle: usize,
+    /// Without the probe.
     pub(crate) queue: usize,
 }
 
@@ -60,10 +61,9 @@ impl Sample {
         let probe_waits = waits.is_some_and(|waits| waits >= patience);
         if let Some(exact) = self.exact {
             let is_full = exact.threads as u64 >= max && exact.idle == 0;
-            let others = exact.queue.saturating_sub(usize::from(waits.is_some()));
             return Verdict {
                 is_full,
-                is_saturated: is_full && others > 0,
+                is_saturated: is_full && exact.queue > 0,
                 wants_probe: is_full,
             };
         }
@@ -235,8 +235,7 @@ mod tests {
         };
         assert!(exact(4, 0, 1).verdict(MAX, NO_PROBE).is_saturated);
         assert!(!exact(4, 1, 1).verdict(MAX, NO_PROBE).is_saturated);
-        // The probe itself is no work.
-        assert!(!exact(4, 0, 1).verdict(MAX, (Some(20), 10)).is_saturated);
+        assert!(!exact(4, 0, 0).verdict(MAX, (Some(20), 10)).is_saturated);
     }
 
     #[test]

@@ -81,6 +81,8 @@ struct Loop {
     stop: Arc<AtomicBool>,
     sampler: Sampler,
     episodes: HashMap<u64, Episode>,
+    /// Ended, and waiting for names.
+    unnamed: Vec<Episode>,
     long_tasks: Vec<LongTask>,
     /// When a pool was last probed, and when a finding on it was last logged;
     /// in ticks.
@@ -114,6 +116,7 @@ impl Loop {
             stop,
             sampler: Sampler::default(),
             episodes: HashMap::new(),
+            unnamed: Vec::new(),
             long_tasks: Vec::new(),
             probed: HashMap::new(),
             logged: HashMap::new(),
@@ -125,6 +128,8 @@ impl Loop {
         let shared = Arc::clone(&self.shared);
         let alarm = &shared.instance.pool_alarm;
         alarm.watched_by(std::thread::current());
+        // What tokio and the tasks say is there at once.
+        self.look();
         // Nothing in there panics but by a bug; then nobody is known to be idle.
         #[cfg(all(feature = "capture", target_os = "linux"))]
         {
@@ -139,6 +144,9 @@ impl Loop {
                 }
                 attention => {
                     std::thread::park_timeout(REST.max(self.took * SHARE));
+                    if shared.pool_look_wanted.load(Ordering::Acquire) {
+                        continue;
+                    }
                     if attention == Attention::Slow {
                         alarm.set_asleep(true);
                         std::thread::park_timeout(SLOW);
@@ -165,6 +173,7 @@ impl Loop {
     fn look(&mut self) -> Attention {
         let shared = Arc::clone(&self.shared);
         let clock = &shared.instance.clock;
+        shared.pool_look_wanted.store(false, Ordering::Relaxed);
         shared.pool_looks.fetch_add(1, Ordering::Release);
         let now = clock.ticks();
         // Nothing in there panics but by a bug; the service and the next look go on.
@@ -204,6 +213,11 @@ impl Loop {
         }
         let alive = |id: &u64| pools.iter().any(|facts| facts.id.0.get() == *id);
         self.episodes.retain(|id, _| alive(id));
+        self.unnamed
+            .retain_mut(|episode| !episode.gets_names(now, &shared));
+        if !self.unnamed.is_empty() {
+            attention = attention.max(Attention::Slow);
+        }
         self.probed.retain(|id, _| alive(id));
         self.look_for_long_tasks(&tasks, &pools, &found, now);
         if tasks.sums.queued > 0 && attention == Attention::Asleep {
@@ -295,7 +309,7 @@ impl Loop {
             }
         }
         if finding.is_over {
-            self.episodes.remove(&id);
+            self.unnamed.extend(self.episodes.remove(&id));
         }
     }
 

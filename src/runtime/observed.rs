@@ -157,6 +157,7 @@ pub(crate) struct RuntimeFigures {
     pub(crate) name: Arc<str>,
     pub(crate) lag: crate::recorder::HistogramTotals<9>,
     pub(crate) pool: Arc<Pool>,
+    pub(crate) exact_pool: Option<Exact>,
     #[cfg(feature = "runtime-metrics")]
     pub(crate) tokio: TokioFigures,
 }
@@ -214,10 +215,11 @@ impl Observed {
     #[cfg(tokio_unstable)]
     fn pool_figures(&self) -> Option<Exact> {
         let metrics = self.handle.metrics();
+        let probes = usize::from(self.pool.probe.waits_since().is_some());
         Some(Exact {
             threads: metrics.num_blocking_threads(),
             idle: metrics.num_idle_blocking_threads(),
-            queue: metrics.blocking_queue_depth(),
+            queue: metrics.blocking_queue_depth().saturating_sub(probes),
         })
     }
 
@@ -231,6 +233,7 @@ impl Observed {
             name: Arc::clone(&self.name),
             lag: self.lag.delays().totals(),
             pool: Arc::clone(&self.pool),
+            exact_pool: self.pool_figures(),
             #[cfg(feature = "runtime-metrics")]
             tokio: self.tokio(),
         }

@@ -320,16 +320,15 @@ impl RuntimeHealth {
         self.shared().pool_findings.list()
     }
 
-    /// What is known of each pool without tokio's own figures: threads and idle
-    /// ones. For a test that compares both.
+    /// What is known of each pool without tokio's own figures: threads, idle
+    /// ones, tasks queued. For a test that compares both.
     #[doc(hidden)]
-    pub fn pool_estimates(&self) -> Vec<(Arc<str>, Option<usize>, Option<usize>, u64)> {
+    pub fn pool_estimates(&self) -> Vec<(Option<usize>, Option<usize>, u64)> {
         self.shared().look_at_pools(Duration::from_secs(1));
         let pools = self.shared().runtimes.pools();
         let known = pools.iter().filter_map(|facts| {
             let sample = facts.pool.sample()?;
-            let name = Arc::clone(&facts.pool.name);
-            Some((name, sample.threads, sample.idle, sample.queued))
+            Some((sample.threads, sample.idle, sample.queued))
         });
         known.collect()
     }

@@ -60,7 +60,7 @@ impl Comparison {
             // Sends a probe to a worker, which tells the name of its threads.
             health.render();
             let known = health.pool_estimates();
-            matches!(known.first(), Some((_, Some(_), Some(_), _)))
+            matches!(known.first(), Some((Some(_), Some(_), _)))
         });
         Self {
             runtime,
@@ -80,7 +80,7 @@ impl Comparison {
     /// Takes one sample. One that spans a change can't be compared.
     fn sample(&mut self) {
         let before = self.exact();
-        let (_, threads, idle, queued) = self.health.pool_estimates().remove(0);
+        let (threads, idle, queued) = self.health.pool_estimates().remove(0);
         if self.exact() != before {
             return;
         }

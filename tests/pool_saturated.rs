@@ -32,12 +32,16 @@ fn router() -> Router {
 /// Threads are counted by their name, which the tests of this process must not
 /// share.
 fn serve(threads: &str) -> Server {
+    serve_router(threads, router())
+}
+
+fn serve_router(threads: &str, router: Router) -> Server {
     Server::layered_on(
         two_workers()
             .max_blocking_threads(POOL)
             .thread_name(threads),
         RuntimeHealth::builder().blocking_threads_max(POOL),
-        |listener, layer| serve_axum(listener, router().layer(layer)),
+        |listener, layer| serve_axum(listener, router.layer(layer)),
     )
 }
 
@@ -170,6 +174,52 @@ fn a_hundred_requests_on_forty_threads_are_seen_in_three_waves() {
     let (took, ()) = at_once(&server, "/async", || {});
     let lengths = took.as_secs_f64() / TASK.as_secs_f64();
     assert!((1.0..2.5).contains(&lengths), "{lengths} task lengths");
+}
+
+/// What an extractor does with a token: about a microsecond.
+fn decode(token: &[u8]) -> u64 {
+    let step = |sum: u64, byte: &u8| sum.wrapping_mul(31).wrapping_add(u64::from(*byte));
+    token.iter().fold(7, step)
+}
+
+#[test]
+fn short_work_costs_more_to_hand_over_than_to_do() {
+    const TIMES: usize = 200;
+    let token = b"eyJzdWIiOiI0MiIsImV4cCI6MTc2NDAwMDAwMH0";
+    let router = Router::new()
+        .route(
+            "/me/pool",
+            get(move || async move {
+                let sum = spawn_blocking(move || decode(token)).await.unwrap();
+                sum.to_string()
+            }),
+        )
+        .route(
+            "/me/inline",
+            get(move || async move { decode(token).to_string() }),
+        );
+    let server = serve_router("short", router);
+    for _ in 0..TIMES {
+        let [pool, inline] = ["/me/pool", "/me/inline"].map(|path| support::get(server.addr(), path));
+        assert_eq!(pool.body, inline.body);
+    }
+    let metrics = support::settled(&server, 2 * TIMES as u64);
+    let mean = |name: &str, route: &str| {
+        let of = |part: &str| {
+            metrics.sum(&format!("runtime_health_{name}_{part}"), &[("route", route)])
+        };
+        of("sum") / of("count") * 1e6
+    };
+    let wait = mean("blocking_queue_wait_seconds", "/me/pool");
+    let run = mean("blocking_run_seconds", "/me/pool");
+    let requests = ["/me/pool", "/me/inline"].map(|route| mean("request_duration_seconds", route));
+    println!(
+        "in the pool: {wait:.1} µs of waiting for {run:.1} µs of work; \
+         a request takes {:.1} µs, and {:.1} µs inline",
+        requests[0], requests[1]
+    );
+    assert!(wait > run, "{wait} µs and {run} µs");
+    assert!(requests[0] > requests[1], "{requests:?}");
 }
 
 #[test]

@@ -126,6 +126,9 @@ async fn serve(options: &Options) -> Result<()> {
     // Keep-alive connections may linger; the runtime ends them.
     drop(tokio::time::timeout(Duration::from_millis(200), server).await);
     print!("{}", observer.table(&health.findings()));
+    for finding in health.pool_findings() {
+        println!("  {finding}");
+    }
     Ok(())
 }
 

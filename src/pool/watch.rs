@@ -220,18 +220,17 @@ impl Loop {
         }
         self.probed.retain(|id, _| alive(id));
         self.look_for_long_tasks(&tasks, &pools, &found, now);
-        if tasks.sums.queued > 0 && attention == Attention::Asleep {
-            attention = Attention::Fast;
-        } else if self
+        let has_unsaid = self
             .long_tasks
             .iter()
-            .any(|task| task.unsaid_until.is_some())
-        {
-            attention = Attention::Fast;
+            .any(|task| task.unsaid_until.is_some());
+        if tasks.sums.queued > 0 || has_unsaid {
+            Attention::Fast
         } else if tasks.sums.running > 0 {
-            attention = attention.max(Attention::Slow);
+            attention.max(Attention::Slow)
+        } else {
+            attention
         }
-        attention
     }
 
     fn look_at(&mut self, facts: &Facts, found: &Found<'_>, tasks: &Tasks, now: u64) -> Attention {

@@ -17,16 +17,34 @@ pub type Spawn = fn() -> JoinHandle<()>;
 
 pub const ROUTE: &str = "/work";
 
-/// A runtime of its own: what one contender leaves in the local data of its
-/// pool thread is not found in the way of another one's.
+/// One for all contenders: on which core its thread sits, beside whoever puts
+/// tasks there or not, stays as it is for long, and weighs more than what is to
+/// be compared. Our calls leave a note in the thread's local data, which
+/// tokio's do not look at.
 pub struct Pool(Runtime);
 
-/// Nanoseconds each.
-#[derive(Clone, Copy)]
+/// Nanoseconds a task.
 pub struct Sample {
-    pub spawn: f64,
+    /// Queued: putting it on the pool.
+    pub put: f64,
+    /// Queued: running it.
     pub run: f64,
+    /// Put on the pool by one thread while another one runs what is there.
+    pub streamed: f64,
+    /// One after the other, each awaited.
+    pub awaited: f64,
 }
+
+/// Tasks of one sample, each way. Fewer than the crate tells apart while they
+/// wait.
+pub const QUEUED: u32 = 500;
+pub const STREAMED: u32 = 500;
+pub const AWAITED: u32 = 20;
+/// Another contender had the caches and the branch predictor.
+const WARM_UP: u32 = 50;
+
+/// All tasks of one sample.
+pub const TASKS: u32 = WARM_UP + QUEUED + STREAMED + AWAITED;
 
 impl Pool {
     pub fn new() -> Self {
@@ -37,11 +55,22 @@ impl Pool {
         Self(runtime.expect("a runtime can be built"))
     }
 
-    /// Puts so many tasks on the pool while its thread is held, then lets them
-    /// run. Each part is timed on the thread it happens on; the hand-over and
-    /// the waking, microseconds that vary, fall in between.
-    pub fn queue(&self, tasks: u64, spawn: Spawn) -> Sample {
+    pub fn sample(&self, spawn: Spawn) -> Sample {
         let _inside = self.0.enter();
+        self.queue(WARM_UP, spawn);
+        let (put, run) = self.queue(QUEUED, spawn);
+        Sample {
+            put,
+            run,
+            streamed: self.stream(spawn),
+            awaited: self.one_by_one(spawn),
+        }
+    }
+
+    /// Puts tasks on the pool while its thread is held, then lets them run.
+    /// Each part is timed on the thread it happens on; the hand-over and the
+    /// waking, microseconds that vary, fall in between.
+    fn queue(&self, tasks: u32, spawn: Spawn) -> (f64, f64) {
         let ((holds, held), (open, opened)) = (sync_channel(1), sync_channel::<()>(1));
         let first = tokio::task::spawn_blocking(move || {
             holds.send(()).expect("the sampler waits");
@@ -53,28 +82,34 @@ impl Pool {
         for _ in 0..tasks {
             drop(spawn());
         }
-        let spawn = start.elapsed();
+        let put = start.elapsed();
         let last = tokio::task::spawn_blocking(Instant::now);
         open.send(()).expect("it waits");
         let end = self.0.block_on(last).expect("it does not panic");
         let start = self.0.block_on(first).expect("it does not panic");
-        let each = |time: Duration| time.as_nanos() as f64 / tasks as f64;
-        Sample {
-            spawn: each(spawn),
-            run: each(end - start),
-        }
+        (each(put, tasks), each(end - start, tasks))
     }
 
-    /// One task after the other, each awaited: with the waking of both threads.
-    pub fn one_by_one(&self, tasks: u64, spawn: Spawn) -> f64 {
-        self.0.block_on(async {
-            let start = Instant::now();
-            for _ in 0..tasks {
-                spawn().await.expect("it does not panic");
-            }
-            start.elapsed().as_nanos() as f64 / tasks as f64
-        })
+    fn stream(&self, spawn: Spawn) -> f64 {
+        let start = Instant::now();
+        for _ in 1..STREAMED {
+            drop(spawn());
+        }
+        self.0.block_on(spawn()).expect("it does not panic");
+        each(start.elapsed(), STREAMED)
     }
+
+    fn one_by_one(&self, spawn: Spawn) -> f64 {
+        let start = Instant::now();
+        for _ in 0..AWAITED {
+            self.0.block_on(spawn()).expect("it does not panic");
+        }
+        each(start.elapsed(), AWAITED)
+    }
+}
+
+fn each(time: Duration, tasks: u32) -> f64 {
+    time.as_nanos() as f64 / f64::from(tasks)
 }
 
 /// Does something in a request of the route [`ROUTE`].

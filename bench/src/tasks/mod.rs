@@ -46,9 +46,12 @@ impl Entrant {
     }
 }
 
-fn measured(entrants: &[Entrant; 4], of: impl Fn(&Sample) -> f64) -> [Contender; 4] {
+/// What is read off a sample.
+type Nanos = fn(&Sample) -> f64;
+
+fn measured(entrants: &[Entrant; 4], of: Nanos) -> [Contender; 4] {
     entrants.each_ref().map(|entrant| {
-        let samples = entrant.samples.iter().map(&of).collect();
+        let samples = entrant.samples.iter().map(of).collect();
         Contender::measured(entrant.name, samples)
     })
 }
@@ -90,8 +93,8 @@ pub fn compete() {
          hand-over is not timed. *Streamed*: {STREAMED}, while the thread runs what is there. \
          *Awaited*: {AWAITED}, one by one. Own: beyond *{THEIRS}*.\n"
     );
-    let queued = |sample: &Sample| sample.put + sample.run;
-    let tables: [(&str, fn(&Sample) -> f64); 5] = [
+    let queued: Nanos = |sample| sample.put + sample.run;
+    let tables: [(&str, Nanos); 5] = [
         ("queued", queued),
         ("queued, the part of who puts them there", |sample| {
             sample.put

@@ -1,4 +1,5 @@
-//! Whether what was timed was also done: the layers' own counts say so.
+//! Whether what was timed was also done: the layers' own counts say so. And
+//! whether it took so long that no noise explains it.
 
 use tower_runtime_health::RuntimeHealth;
 
@@ -32,4 +33,9 @@ pub fn sum(text: &str, metric: &str, label: &str) -> u64 {
             ours.then(|| value.parse::<f64>().ok()).flatten()
         })
         .sum::<f64>() as u64
+}
+
+/// Fails where a figure is beyond what a busy machine makes of a good one.
+pub fn at_most(what: &str, nanos: f64, limit: f64) {
+    assert!(nanos <= limit, "{what}: {nanos:.0} ns, more than {limit}");
 }

@@ -7,6 +7,7 @@
 //! | `contender` | one way to do the work, its threads and its samples |
 //! | `polls` | nanoseconds a poll: nothing, two clock reads, ours, `TaskMonitor` |
 //! | `requests` | nanoseconds a request: bare, ours, axum-prometheus |
+//! | `tasks` | nanoseconds a pool task: tokio's `spawn_blocking`, ours |
 //! | `check` | whether what was timed was also done |
 //! | `table` | medians, spread, ratios, goals |
 
@@ -15,6 +16,7 @@ mod contender;
 mod polls;
 mod requests;
 mod table;
+mod tasks;
 
 fn main() {
     // For what the layers do beside the requests: probes of the scheduler,
@@ -25,6 +27,16 @@ fn main() {
         .build()
         .expect("a runtime can be built");
     let _inside = runtime.enter();
-    polls::compete();
-    requests::compete();
+    // One part by its name, or all.
+    let wanted = std::env::args().nth(1);
+    let parts: [(&str, fn()); 3] = [
+        ("polls", polls::compete),
+        ("requests", requests::compete),
+        ("tasks", tasks::compete),
+    ];
+    for (name, compete) in parts {
+        if wanted.as_deref().is_none_or(|wanted| wanted == name) {
+            compete();
+        }
+    }
 }

@@ -20,12 +20,19 @@ impl Figure {
     }
 }
 
+/// The sample below which this share of them lies.
+fn quantile(mut samples: Vec<f64>, share: f64) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    samples[((samples.len() - 1) as f64 * share).round() as usize]
+}
+
+pub fn median(samples: Vec<f64>) -> f64 {
+    quantile(samples, 0.5)
+}
+
 impl Contender {
-    /// The sample below which this share of them lies.
     fn quantile(&self, share: f64) -> f64 {
-        let mut sorted = self.samples.clone();
-        sorted.sort_by(f64::total_cmp);
-        sorted[((sorted.len() - 1) as f64 * share).round() as usize]
+        quantile(self.samples.clone(), share)
     }
 
     pub fn figure(&self) -> Figure {

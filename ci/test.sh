@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 step() { printf '\n--- %s\n' "$*"; "$@"; }
 
 step cargo test
-step cargo test --release --lib --test allocations --test capture_faults --test idle --test stuck \
-    --test watchdog --test watching
+step cargo test --release --lib --test allocations --test capture_faults --test idle \
+    --test pool_saturated --test pool_stuck --test pool_threads --test stuck --test watchdog \
+    --test watching
 export RUNTIME_HEALTH_CORPUS_RUNS=2
 RUSTFLAGS="--cfg tokio_unstable" CARGO_TARGET_DIR=target/unstable step cargo test --tests

@@ -91,7 +91,10 @@ fn every_family_on_the_page_is_in_the_table_and_the_other_way_round() {
     let page = || support::get(exporter(&server), "/metrics").body;
     wait_for(DEADLINE, || {
         let lag = "runtime_health_scheduler_lag_seconds_count";
-        Metrics::parse(&page()).sum(lag, &[]) > 0.0
+        let metrics = Metrics::parse(&page());
+        // What idle threads of a pool look like is known a moment after the start.
+        let idle = metrics.with("runtime_health_blocking_threads_idle", &[]);
+        idle.count() > 0 && metrics.sum(lag, &[]) > 0.0
     });
     let page = page();
     let shown: Vec<_> = page

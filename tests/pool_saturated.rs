@@ -200,13 +200,17 @@ fn short_work_costs_more_to_hand_over_than_to_do() {
         );
     let server = serve_router("short", router);
     for _ in 0..TIMES {
-        let [pool, inline] = ["/me/pool", "/me/inline"].map(|path| support::get(server.addr(), path));
+        let [pool, inline] =
+            ["/me/pool", "/me/inline"].map(|path| support::get(server.addr(), path));
         assert_eq!(pool.body, inline.body);
     }
     let metrics = support::settled(&server, 2 * TIMES as u64);
     let mean = |name: &str, route: &str| {
         let of = |part: &str| {
-            metrics.sum(&format!("runtime_health_{name}_{part}"), &[("route", route)])
+            metrics.sum(
+                &format!("runtime_health_{name}_{part}"),
+                &[("route", route)],
+            )
         };
         of("sum") / of("count") * 1e6
     };

@@ -121,7 +121,9 @@ where
         }
     }
 
-    let _counted = Origin::find().map(|origin| {
+    // In a pool task it is a plain call.
+    let found = Origin::find().filter(|origin| !origin.from_pool);
+    let _counted = found.map(|origin| {
         origin.instance.tasks.in_place_began(origin.route);
         Counted(origin)
     });

@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::event::Moment;
@@ -59,24 +58,11 @@ impl Episode {
         let clock = &shared.instance.clock;
         let ago = clock.duration(look.now.saturating_sub(since));
         Self {
-            finding: PoolFinding {
-                kind: PoolFindingKind::Saturated,
-                runtime: Arc::clone(&look.pool.name),
-                since: clock.wall() - ago,
-                lasted: Duration::ZERO,
-                is_over: false,
-                limit: look.pool.max(),
-                threads: None,
-                running: 0,
-                not_wrapped: None,
-                queued: 0,
-                most_queued: 0,
-                longest_wait: Duration::ZERO,
-                no_progress: None,
-                is_deadlock: false,
-                holders: Vec::new(),
-                examples: Vec::new(),
-            },
+            finding: PoolFinding::new(
+                PoolFindingKind::Saturated,
+                Some(look.pool),
+                clock.wall() - ago,
+            ),
             number: None,
             is_logged: false,
             examples: Examples::default(),
@@ -121,7 +107,7 @@ impl Episode {
             if lasted < enough {
                 return None;
             }
-            self.examples = Examples::ask(&look.found.holdings, EXAMPLES, look.now, shared);
+            self.examples = Examples::ask_each(&look.found.holdings, EXAMPLES, look.now, shared);
             self.will_say(Moment::Began, look, shared);
             let moment = self.say(look);
             let (number, dropped) = shared.pool_findings.add(self.finding.clone());

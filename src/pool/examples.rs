@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,19 @@ pub(super) struct Examples {
 const NAMING: Duration = Duration::from_millis(2);
 
 impl Examples {
+    /// Asks about one task of each route and call site, so many at most.
+    pub(super) fn ask_each(holdings: &[&Holding], most: usize, now: u64, shared: &Shared) -> Self {
+        let mut known = HashSet::new();
+        let is_new = |holding: &&&Holding| {
+            let task = &holding.task;
+            known.insert((task.route, task.site.file(), task.site.line()))
+        };
+        let mut oldest = holdings.to_vec();
+        oldest.sort_by_key(|holding| holding.task.start);
+        let each: Vec<_> = oldest.iter().filter(is_new).copied().collect();
+        Self::ask(&each, most, now, shared)
+    }
+
     /// Asks about so many of these at most.
     pub(super) fn ask(holdings: &[&Holding], most: usize, now: u64, shared: &Shared) -> Self {
         let mut oldest = holdings.to_vec();

@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::pool::Pool;
 use crate::capture::{Confidence, Frame, Place};
 use crate::watchdog::Cause;
 
@@ -69,7 +70,8 @@ pub struct PoolFinding {
     pub is_deadlock: bool,
     /// Who holds the threads, the most threads first. Wrapped tasks only.
     pub holders: Vec<PoolHolder>,
-    /// What some of the tasks running longest are at.
+    /// What the task running longest is at, for some routes and call sites; in a
+    /// standstill, some of all that run.
     pub examples: Vec<PoolExample>,
 }
 
@@ -110,6 +112,27 @@ pub struct PoolExample {
 }
 
 impl PoolFinding {
+    pub(super) fn new(kind: PoolFindingKind, pool: Option<&Pool>, since: SystemTime) -> Self {
+        Self {
+            kind,
+            runtime: pool.map_or_else(|| "".into(), |pool| Arc::clone(&pool.name)),
+            since,
+            lasted: Duration::ZERO,
+            is_over: false,
+            limit: pool.map_or(0, Pool::max),
+            threads: None,
+            running: 0,
+            not_wrapped: None,
+            queued: 0,
+            most_queued: 0,
+            longest_wait: Duration::ZERO,
+            no_progress: None,
+            is_deadlock: false,
+            holders: Vec::new(),
+            examples: Vec::new(),
+        }
+    }
+
     /// What to do about it, as one sentence.
     pub fn advice(&self) -> &'static str {
         match self.kind {

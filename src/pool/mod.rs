@@ -11,6 +11,7 @@
 //! | `idle` | which of them have nothing to do |
 //! | `probe` | an empty task that measures the wait |
 //! | `episode` | a stretch of saturation, from its begin to its end |
+//! | `long_tasks` | tasks that do not end |
 //! | `examples` | what the tasks are at that hold it |
 //! | `finding`, `store`, `event` | what users see of it |
 
@@ -22,6 +23,7 @@ mod finding;
 mod hooks;
 #[cfg(all(feature = "capture", target_os = "linux"))]
 mod idle;
+mod long_tasks;
 #[expect(clippy::module_inception, reason = "a pool is what the room is about")]
 mod pool;
 mod probe;

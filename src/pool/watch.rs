@@ -3,12 +3,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::episode::{Episode, Look, holders};
+use super::episode::{Episode, Look};
 use super::event::Moment;
-use super::examples::Examples;
-use super::finding::{PoolFinding, PoolFindingKind};
+use super::long_tasks::LongTasks;
 use super::sampler::{Facts, Found, Holding, Sampler, Tasks};
-use crate::blocking::Seat;
 use crate::error::{Error, Kind};
 use crate::health::Shared;
 use crate::primitive::{AtomicBool, Ordering};
@@ -29,12 +27,6 @@ const REST: Duration = Duration::from_millis(100);
 /// Longer than a probe waits where there is room: a thread may have to be
 /// started for it.
 const PROBE_PATIENCE: Duration = Duration::from_millis(20);
-
-/// How long the event of a long task waits for the names of its stack.
-const NAMING: Duration = Duration::from_secs(1);
-
-/// Long tasks that are looked into in one round.
-const NEW_LONG_TASKS: usize = 4;
 
 /// The running thread; ends when this is dropped.
 #[derive(Debug)]
@@ -83,7 +75,7 @@ struct Loop {
     episodes: HashMap<u64, Episode>,
     /// Ended, and waiting for names.
     unnamed: Vec<Episode>,
-    long_tasks: Vec<LongTask>,
+    long_tasks: LongTasks,
     /// When a pool was last probed, and when a finding on it was last logged;
     /// in ticks.
     probed: HashMap<u64, u64>,
@@ -96,17 +88,6 @@ struct Loop {
     reporter: Reporter,
 }
 
-struct LongTask {
-    number: u64,
-    finding: PoolFinding,
-    start: u64,
-    seat: Arc<Seat>,
-    sequence: u64,
-    examples: Examples,
-    /// Until when the event waits for names, in ticks; `None` once it was sent.
-    unsaid_until: Option<u64>,
-}
-
 impl Loop {
     fn new(shared: Arc<Shared>, stop: Arc<AtomicBool>, reporter: Reporter) -> Self {
         Self {
@@ -117,7 +98,7 @@ impl Loop {
             sampler: Sampler::default(),
             episodes: HashMap::new(),
             unnamed: Vec::new(),
-            long_tasks: Vec::new(),
+            long_tasks: LongTasks::default(),
             probed: HashMap::new(),
             logged: HashMap::new(),
             reporter,
@@ -219,12 +200,10 @@ impl Loop {
             attention = attention.max(Attention::Slow);
         }
         self.probed.retain(|id, _| alive(id));
-        self.look_for_long_tasks(&tasks, &pools, &found, now);
-        let has_unsaid = self
-            .long_tasks
-            .iter()
-            .any(|task| task.unsaid_until.is_some());
-        if tasks.sums.queued > 0 || has_unsaid {
+        let on_pool = pools.iter().zip(&found);
+        self.long_tasks
+            .look(&tasks, on_pool, now, &shared, &self.reporter);
+        if tasks.sums.queued > 0 || self.long_tasks.have_unsaid() {
             Attention::Fast
         } else if tasks.sums.running > 0 {
             attention.max(Attention::Slow)
@@ -321,88 +300,6 @@ impl Loop {
             facts.pool.probe.want();
             // If it has no place, its turn comes again.
             self.reporter.send(Report::PoolProbes);
-        }
-    }
-
-    fn look_for_long_tasks(
-        &mut self,
-        tasks: &Tasks,
-        pools: &[Facts],
-        found: &[Found<'_>],
-        now: u64,
-    ) {
-        let shared = Arc::clone(&self.shared);
-        let clock = &shared.instance.clock;
-        let long = clock.ticks_in(shared.options.long_blocking_task);
-        let reporter = &self.reporter;
-        self.long_tasks.retain_mut(|task| {
-            let is_over = !task.seat.is_in(task.sequence);
-            if !is_over {
-                task.finding.lasted = clock.duration(now.saturating_sub(task.start));
-            }
-            let are_complete = task.examples.are_complete();
-            task.finding.examples = task.examples.list(1);
-            let is_due = |until| are_complete || is_over || now >= until;
-            if task.unsaid_until.is_some_and(is_due) {
-                task.unsaid_until = None;
-                let report = Report::Pool(Box::new(task.finding.clone()), Moment::Began);
-                if !reporter.send(report) {
-                    shared.findings.count_dropped(1);
-                }
-            }
-            task.finding.is_over = is_over;
-            shared.pool_findings.update(task.number, &task.finding);
-            !is_over
-        });
-        let known = &self.long_tasks;
-        let is_new = |holding: &&Holding| {
-            now.saturating_sub(holding.task.start) >= long
-                && !known.iter().any(|task| {
-                    Arc::ptr_eq(&task.seat, &holding.seat) && task.sequence == holding.task.sequence
-                })
-        };
-        let new: Vec<_> = tasks
-            .holdings
-            .iter()
-            .filter(is_new)
-            .take(NEW_LONG_TASKS)
-            .collect();
-        for holding in new {
-            let owner = pools.iter().zip(found).find(|(_, found)| {
-                let mut own = found.holdings.iter();
-                own.any(|own| std::ptr::eq(*own, holding))
-            });
-            let pool = owner.map(|(facts, _)| &facts.pool);
-            let lasted = clock.duration(now.saturating_sub(holding.task.start));
-            let finding = PoolFinding {
-                kind: PoolFindingKind::LongTask,
-                runtime: pool.map_or_else(|| "".into(), |pool| Arc::clone(&pool.name)),
-                since: clock.wall() - lasted,
-                lasted,
-                is_over: false,
-                limit: pool.map_or(0, |pool| pool.max()),
-                threads: None,
-                running: 1,
-                not_wrapped: None,
-                queued: 0,
-                most_queued: 0,
-                longest_wait: Duration::ZERO,
-                no_progress: None,
-                is_deadlock: false,
-                holders: holders(&[holding], now, &shared),
-                examples: Vec::new(),
-            };
-            let (number, dropped) = shared.pool_findings.add(finding.clone());
-            shared.findings.count_dropped(dropped);
-            self.long_tasks.push(LongTask {
-                number,
-                finding,
-                start: holding.task.start,
-                seat: Arc::clone(&holding.seat),
-                sequence: holding.task.sequence,
-                examples: Examples::ask(&[holding], 1, now, &shared),
-                unsaid_until: Some(now + clock.ticks_in(NAMING)),
-            });
         }
     }
 }

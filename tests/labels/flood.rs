@@ -79,11 +79,18 @@ fn methods() -> [Method; 6] {
 
 /// `runtime_health_series`, and everything that names a series.
 fn series(metrics: &Metrics) -> (f64, Vec<String>, Vec<String>) {
-    // On a starved machine any poll may be a blocking one, of whichever cause.
-    let blocking = ["blocking_polls_total", "blocking_seconds_total"]
-        .map(|name| metrics.with(&format!("runtime_health_{name}"), &[]).count() as f64);
+    let others = [
+        // On a starved machine any poll may be a blocking one, of whichever cause.
+        "blocking_polls_total",
+        "blocking_seconds_total",
+        // Of the pool, as soon as they are known.
+        "blocking_threads",
+        "blocking_threads_idle",
+    ];
+    let others =
+        others.map(|name| metrics.with(&format!("runtime_health_{name}"), &[]).count() as f64);
     (
-        metrics.value("runtime_health_series", &[]).unwrap() - blocking.iter().sum::<f64>(),
+        metrics.value("runtime_health_series", &[]).unwrap() - others.iter().sum::<f64>(),
         metrics.label_values("runtime_health_poll_duration_seconds_count", "route"),
         metrics.label_values("runtime_health_poll_duration_seconds_count", "method"),
     )

@@ -349,7 +349,7 @@ impl Builder {
         for (handle, name) in self.runtimes {
             let bounds = shared.instance.recorder.bounds();
             let max = shared.options.blocking_threads_max;
-            shared.runtimes.observe(handle, name, bounds, max)?;
+            shared.runtimes.observe(handle, name, bounds, max, &clock)?;
         }
         let reporter = Reporter::start(Arc::clone(&shared))?;
         let watchdog = Watchdog::start(Arc::clone(&shared), reporter.clone())?;

@@ -270,9 +270,13 @@ impl RuntimeHealth {
             shared.instance.recorder.bounds(),
             shared.options.blocking_threads_max,
         );
-        shared
-            .runtimes
-            .observe(handle.clone(), name.into(), bounds, max)
+        shared.runtimes.observe(
+            handle.clone(),
+            name.into(),
+            bounds,
+            max,
+            &shared.instance.clock,
+        )
     }
 
     /// Sets up a runtime that is being built so that the threads of its blocking

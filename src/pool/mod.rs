@@ -38,4 +38,4 @@ pub(crate) use pool::{Configuration, Exact, Pool};
 pub(crate) use probe::send_probe;
 pub(crate) use sampler::Facts;
 pub(crate) use store::PoolFindings;
-pub(crate) use watch::Watch;
+pub(crate) use watch::{FAST, Watch};

@@ -17,6 +17,8 @@ pub(crate) struct Pool {
     thread_name: OnceLock<String>,
     seen: Mutex<Option<Sample>>,
     saturation: Mutex<Saturation>,
+    /// Ticks between two looks while it is full.
+    look: u64,
 }
 
 /// Hooks of a runtime that is being built, and the limit of its pool.
@@ -113,6 +115,7 @@ impl Pool {
         configuration: Option<Configuration>,
         max: usize,
         bounds: TickBounds<12>,
+        look: u64,
     ) -> Self {
         let (hooks, max) = match configuration {
             Some((hooks, max)) => (Some(hooks), max),
@@ -126,6 +129,7 @@ impl Pool {
             thread_name: OnceLock::new(),
             seen: Mutex::default(),
             saturation: Mutex::default(),
+            look,
         }
     }
 
@@ -171,21 +175,25 @@ impl Pool {
     /// `since`: from when it is saturated, if that is new.
     pub(super) fn saturated(&self, now: u64, is_saturated: bool, since: u64) {
         let mut saturation = lock(&self.saturation);
-        if let Some(counted) = saturation.counted {
-            // To the end of this stretch too, since a scrape has counted it.
-            saturation.ticks += now.saturating_sub(counted);
-        } else if is_saturated {
-            saturation.ticks += now.saturating_sub(since);
-        }
+        saturation.ticks += match (saturation.counted, is_saturated) {
+            (Some(counted), true) => now.saturating_sub(counted),
+            (Some(counted), false) => self.at_most_a_look(now, counted),
+            (None, true) => now.saturating_sub(since),
+            (None, false) => 0,
+        };
         saturation.counted = is_saturated.then_some(now);
     }
 
     pub(crate) fn saturated_ticks(&self, now: u64) -> u64 {
         let saturation = lock(&self.saturation);
-        let open = saturation
-            .counted
-            .map(|counted| now.saturating_sub(counted));
-        saturation.ticks + open.unwrap_or(0)
+        let open = saturation.counted;
+        saturation.ticks + open.map_or(0, |counted| self.at_most_a_look(now, counted))
+    }
+
+    /// When it has ended between two looks is not known. A scrape in between
+    /// must not count more than is counted in the end.
+    fn at_most_a_look(&self, now: u64, counted: u64) -> u64 {
+        now.saturating_sub(counted).min(self.look)
     }
 }
 
@@ -251,15 +259,19 @@ mod tests {
 
     #[test]
     fn saturated_time_never_goes_back() {
-        let pool = Pool::new("main".into(), None, 4, [1; 12]);
+        let pool = Pool::new("main".into(), None, 4, [1; 12], 10);
         pool.saturated(100, false, 0);
         assert_eq!(pool.saturated_ticks(100), 0);
         pool.saturated(120, true, 110);
         assert_eq!(pool.saturated_ticks(120), 10);
         assert_eq!(pool.saturated_ticks(125), 15);
-        pool.saturated(130, false, 0);
-        assert_eq!(pool.saturated_ticks(140), 20);
-        pool.saturated(150, true, 145);
-        assert_eq!(pool.saturated_ticks(150), 25);
+        pool.saturated(160, true, 0);
+        assert_eq!(pool.saturated_ticks(165), 55);
+        // A late look does not know when it has ended.
+        assert_eq!(pool.saturated_ticks(300), 60);
+        pool.saturated(300, false, 0);
+        assert_eq!(pool.saturated_ticks(400), 60);
+        pool.saturated(450, true, 445);
+        assert_eq!(pool.saturated_ticks(450), 65);
     }
 }

@@ -17,7 +17,7 @@ const NAME: &str = "health-pool";
 
 /// Between two looks, while a pool is full or work waits; never more of the
 /// time than a fiftieth is spent on looks.
-const FAST: Duration = Duration::from_millis(25);
+pub(crate) const FAST: Duration = Duration::from_millis(25);
 const SHARE: u32 = 50;
 /// While tasks run, and nothing waits; a new task wakes it, but not at once
 /// after a look.

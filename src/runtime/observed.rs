@@ -57,6 +57,7 @@ impl Runtimes {
         name: String,
         bounds: &Bounds,
         blocking_threads_max: usize,
+        clock: &Clock,
     ) -> Result<(), Error> {
         let mut list = lock(&self.list);
         if list.iter().any(|observed| *observed.name == *name) {
@@ -70,6 +71,7 @@ impl Runtimes {
             configuration,
             blocking_threads_max,
             bounds.blocking,
+            clock.ticks_in(crate::pool::FAST),
         );
         list.push(Arc::new(Observed {
             id: RuntimeId(NonZeroU64::MIN.saturating_add(number)),

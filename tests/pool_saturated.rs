@@ -13,7 +13,7 @@ use tower_runtime_health::{PoolFinding, PoolFindingKind, RuntimeHealth, spawn_bl
 const POOL: usize = 40;
 const REQUESTS: usize = 100;
 /// A task's length: waves are told apart by bucket bounds of 0.25 and 0.5 s.
-const TASK: Duration = Duration::from_millis(300);
+const TASK: Duration = Duration::from_millis(350);
 
 const MAIN: [(&str, &str); 1] = [("runtime", "main")];
 

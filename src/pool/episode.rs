@@ -12,6 +12,9 @@ use crate::health::Shared;
 const EXAMPLES: usize = 3;
 const DEADLOCK_STACKS: usize = 8;
 
+/// How long after stacks were asked for that did not all come.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
+
 /// One stretch of time in which a pool is saturated, with short breaks.
 #[derive(Debug)]
 pub(super) struct Episode {
@@ -21,6 +24,8 @@ pub(super) struct Episode {
     /// Whether its beginning was logged.
     pub(super) is_logged: bool,
     examples: Examples,
+    /// When they were asked for, in ticks.
+    asked: u64,
     /// What is to be said when their names are there, and until when they are
     /// waited for.
     awaits: Option<(Moment, u64)>,
@@ -30,6 +35,17 @@ pub(super) struct Episode {
     /// What stood where when something last moved, and when that was.
     still: Option<Still>,
     moved: u64,
+    standstill: Standstill,
+}
+
+/// What was found out about a time in which nothing has moved.
+#[derive(Debug, Default)]
+struct Standstill {
+    /// Whether stacks were asked for.
+    is_asked: bool,
+    /// All that were wanted are there.
+    is_examined: bool,
+    is_said: bool,
 }
 
 /// It moves if anything does.
@@ -66,11 +82,13 @@ impl Episode {
             number: None,
             is_logged: false,
             examples: Examples::default(),
+            asked: 0,
             awaits: None,
             since,
             last: look.now,
             still: None,
             moved: look.now,
+            standstill: Standstill::default(),
         }
     }
 
@@ -107,7 +125,7 @@ impl Episode {
             if lasted < enough {
                 return None;
             }
-            self.examples = Examples::ask_each(&look.found.holdings, EXAMPLES, look.now, shared);
+            self.ask(look, shared);
             self.will_say(Moment::Began, look, shared);
             let moment = self.say(look);
             let (number, dropped) = shared.pool_findings.add(self.finding.clone());
@@ -115,6 +133,10 @@ impl Episode {
             self.number = Some(number);
             return moment;
         };
+        let again = clock.ticks_in(ASK_AGAIN);
+        if self.examples.len() == 0 && look.now.saturating_sub(self.asked) >= again {
+            self.ask(look, shared);
+        }
         self.look_for_progress(look, sampler, shared);
         let moment = self.say(look);
         shared.pool_findings.update(number, &self.finding);
@@ -131,6 +153,11 @@ impl Episode {
         self.finding.examples = self.examples.list(EXAMPLES);
         shared.pool_findings.update(number, &self.finding);
         are_complete || now.saturating_sub(self.last) > shared.instance.clock.ticks_in(PATIENCE)
+    }
+
+    fn ask(&mut self, look: &Look<'_>, shared: &Shared) {
+        self.asked = look.now;
+        self.examples = Examples::ask_each(&look.found.holdings, EXAMPLES, look.now, shared);
     }
 
     fn will_say(&mut self, moment: Moment, look: &Look<'_>, shared: &Shared) {
@@ -152,8 +179,13 @@ impl Episode {
         if moment == Moment::Stuck {
             let feeds_itself = look.found.waits.iter().any(|waits| waits.from_pool);
             let wanted = look.found.holdings.len().min(DEADLOCK_STACKS);
-            self.finding.is_deadlock =
-                feeds_itself && self.examples.len() == wanted && self.examples.all_block_on();
+            let is_examined = are_complete && self.examples.len() == wanted;
+            self.finding.is_deadlock = feeds_itself && is_examined && self.examples.all_block_on();
+            self.standstill.is_examined = is_examined;
+            let is_said = std::mem::replace(&mut self.standstill.is_said, true);
+            if is_said && !self.finding.is_deadlock {
+                return None;
+            }
         }
         Some(moment)
     }
@@ -193,14 +225,20 @@ impl Episode {
             self.still = still;
             self.finding.no_progress = None;
             self.finding.is_deadlock = false;
+            self.standstill = Standstill::default();
             return;
         }
         let stuck = look.now.saturating_sub(self.moved);
         if stuck < clock.ticks_in(shared.options.pool_stuck_after) {
             return;
         }
-        let is_known = self.finding.no_progress.replace(clock.duration(stuck));
-        if is_known.is_none() {
+        self.finding.no_progress = Some(clock.duration(stuck));
+        // On a machine short of processors some stacks come late.
+        let since = look.now.saturating_sub(self.asked);
+        let is_due = !self.standstill.is_asked || since >= clock.ticks_in(ASK_AGAIN);
+        if is_due && self.awaits.is_none() && !self.standstill.is_examined {
+            self.standstill.is_asked = true;
+            self.asked = look.now;
             let holdings = &look.found.holdings;
             self.examples = Examples::ask(holdings, DEADLOCK_STACKS, look.now, shared);
             self.will_say(Moment::Stuck, look, shared);

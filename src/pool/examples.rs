@@ -14,6 +14,9 @@ pub(super) struct Examples {
     of: Vec<(PoolExample, Glance)>,
 }
 
+/// How long the watch waits for answers in all, where processors are short.
+const PATIENCE: Duration = Duration::from_millis(400);
+
 /// How long one look waits for names, most of which were read before.
 const NAMING: Duration = Duration::from_millis(2);
 
@@ -37,8 +40,11 @@ impl Examples {
         oldest.sort_by_key(|holding| holding.task.start);
         oldest.truncate(most);
         let of = oldest.into_iter();
+        let clock = &shared.instance.clock;
+        let end = clock.ticks() + clock.ticks_in(PATIENCE);
         Self {
             of: of
+                .take_while(|_| clock.ticks() < end)
                 .filter_map(|holding| example(holding, now, shared))
                 .collect(),
         }

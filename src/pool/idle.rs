@@ -220,7 +220,7 @@ impl<'c> Subject<'c> {
     fn start(clock: &'c Clock) -> Option<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .max_blocking_threads(1)
-            .thread_name("health-learn")
+            .thread_name("pool-learn")
             .build()
             .ok()?;
         let (tell, told) = mpsc::channel();

@@ -1,5 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
+#[cfg(all(feature = "capture", target_os = "linux"))]
+use std::sync::mpsc::Receiver;
 
 use super::census::Census;
 #[cfg(all(feature = "capture", target_os = "linux"))]
@@ -47,7 +49,10 @@ pub(super) struct Found<'t> {
 pub(super) struct Sampler {
     census: Census,
     #[cfg(all(feature = "capture", target_os = "linux"))]
-    pub(super) signature: Option<Signature>,
+    signature: Option<Signature>,
+    /// Where the signature comes from.
+    #[cfg(all(feature = "capture", target_os = "linux"))]
+    pub(super) learning: Option<Receiver<Option<Signature>>>,
     #[cfg(all(feature = "capture", target_os = "linux"))]
     files: HashMap<i32, ThreadFiles>,
 }
@@ -161,6 +166,11 @@ impl Sampler {
 #[cfg(all(feature = "capture", target_os = "linux"))]
 impl Sampler {
     fn idle(&mut self, threads: &[i32], holdings: &[&Holding]) -> Option<usize> {
+        let learnt = self.learning.as_ref().map(Receiver::try_recv);
+        if let Some(Ok(signature)) = learnt {
+            self.signature = signature;
+            self.learning = None;
+        }
         let signature = self.signature.clone()?;
         let mut idle = 0;
         for thread in threads {

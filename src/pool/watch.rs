@@ -88,6 +88,15 @@ struct Loop {
     reporter: Reporter,
 }
 
+/// CPU time of this thread; 0 where nothing is looked at that costs much.
+fn own_cpu() -> Duration {
+    #[cfg(all(feature = "capture", target_os = "linux"))]
+    let nanos = crate::sys::thread::cpu_nanos(crate::sys::thread_id()).unwrap_or(0);
+    #[cfg(not(all(feature = "capture", target_os = "linux")))]
+    let nanos = 0;
+    Duration::from_nanos(nanos)
+}
+
 impl Loop {
     fn new(shared: Arc<Shared>, stop: Arc<AtomicBool>, reporter: Reporter) -> Self {
         Self {
@@ -109,43 +118,51 @@ impl Loop {
         let shared = Arc::clone(&self.shared);
         let alarm = &shared.instance.pool_alarm;
         alarm.watched_by(std::thread::current());
-        // What tokio and the tasks say is there at once.
-        self.look();
-        // Nothing in there panics but by a bug; then nobody is known to be idle.
-        #[cfg(all(feature = "capture", target_os = "linux"))]
-        {
-            let clock = &shared.instance.clock;
-            let learn = AssertUnwindSafe(|| super::idle::Signature::learn(clock));
-            self.sampler.signature = catch_unwind(learn).unwrap_or_default();
-        }
+        self.learn();
         while !self.stopped() {
+            if self.look() == Attention::Fast {
+                std::thread::park_timeout(FAST.max(self.took * SHARE));
+                continue;
+            }
+            std::thread::park_timeout(REST.max(self.took * SHARE));
+            if shared.pool_look_wanted.load(Ordering::Acquire) {
+                continue;
+            }
+            // Say so first, then look once more: a task that was put there
+            // before anybody could see it is visible then.
+            alarm.set_asleep(true);
             match self.look() {
-                Attention::Fast => {
-                    std::thread::park_timeout(FAST.max(self.took * SHARE));
-                }
-                attention => {
-                    std::thread::park_timeout(REST.max(self.took * SHARE));
-                    if shared.pool_look_wanted.load(Ordering::Acquire) {
-                        continue;
+                Attention::Fast => {}
+                Attention::Slow => std::thread::park_timeout(SLOW),
+                Attention::Asleep => {
+                    while alarm.is_asleep() && !self.stopped() {
+                        std::thread::park();
                     }
-                    if attention == Attention::Slow {
-                        alarm.set_asleep(true);
-                        std::thread::park_timeout(SLOW);
-                    } else {
-                        // Say so first, then look once more: a task that was
-                        // put there before anybody could see it is visible.
-                        alarm.set_asleep(true);
-                        if self.look() == Attention::Asleep {
-                            while alarm.is_asleep() && !self.stopped() {
-                                std::thread::park();
-                            }
-                        }
-                    }
-                    alarm.set_asleep(false);
                 }
             }
+            alarm.set_asleep(false);
         }
     }
+
+    /// Has somebody else find out what an idle thread looks like: it takes
+    /// seconds on a machine short of processors.
+    #[cfg(all(feature = "capture", target_os = "linux"))]
+    fn learn(&mut self) {
+        let clock = self.shared.instance.clock.clone();
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        let learner = std::thread::Builder::new()
+            .name("pool-learn".into())
+            .spawn(move || {
+                // Nothing in there panics but by a bug; then nobody is known to
+                // be idle.
+                let learn = AssertUnwindSafe(|| super::idle::Signature::learn(&clock));
+                let _ = tell.send(catch_unwind(learn).unwrap_or_default());
+            });
+        self.sampler.learning = learner.is_ok().then_some(told);
+    }
+
+    #[cfg(not(all(feature = "capture", target_os = "linux")))]
+    fn learn(&mut self) {}
 
     fn stopped(&self) -> bool {
         self.stop.load(Ordering::Acquire)
@@ -171,7 +188,6 @@ impl Loop {
     fn look_at_all(&mut self, now: u64) -> Attention {
         let shared = Arc::clone(&self.shared);
         let instance = &shared.instance;
-        let clock = &instance.clock;
         let pools = shared.runtimes.pools();
         let seats = instance.seats.list();
         let tasks = Tasks {
@@ -185,8 +201,10 @@ impl Loop {
                 })
                 .collect(),
         };
+        // What it costs, not how long it takes where processors are short.
+        let before = own_cpu();
         let found = self.sampler.look(&pools, &tasks);
-        let took = clock.duration(clock.ticks().saturating_sub(now));
+        let took = own_cpu().saturating_sub(before);
         self.took = took.min(SLOW / SHARE);
         let mut attention = Attention::Asleep;
         for (facts, found) in pools.iter().zip(&found) {
@@ -280,7 +298,9 @@ impl Loop {
             None => false,
         };
         let finding = episode.finding();
-        if let (true, Some(moment)) = (is_said, moment) {
+        // One that was over before it could be said has its end said, too.
+        let end = (moment == Some(Moment::Began) && finding.is_over).then_some(Moment::Ended);
+        for moment in moment.into_iter().chain(end).filter(|_| is_said) {
             let report = Report::Pool(Box::new(finding.clone()), moment);
             if !self.reporter.send(report) {
                 self.shared.findings.count_dropped(1);

@@ -80,10 +80,10 @@ impl Glance {
 }
 
 impl Desk {
-    /// Asks, and waits for the answer: for a tick of the watchdog, most often,
-    /// and for 50 ms at most.
+    /// Asks, and waits for the answer: for a tick of the watchdog, most often;
+    /// longer where processors are short.
     pub(crate) fn ask(&self, watchdog: &Alarm, question: Question) -> Option<Glance> {
-        const PATIENCE: Duration = Duration::from_millis(50);
+        const PATIENCE: Duration = Duration::from_millis(200);
         let (answer, found) = sync_channel(1);
         lock(&self.questions).push(Asked { question, answer });
         self.has_any.store(true, Ordering::Release);

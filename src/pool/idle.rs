@@ -80,6 +80,13 @@ impl Sight {
 }
 
 impl Signature {
+    /// Of every thread that stands there.
+    #[cfg(test)]
+    pub(super) fn of_code(code: u64) -> Self {
+        let words = Vec::new();
+        Self { code, words }
+    }
+
     /// Whether a thread waits for work. `None` if it is gone or cannot be read.
     pub(super) fn is_idle(&self, files: &ThreadFiles) -> Option<bool> {
         let blocked = match files.state()? {

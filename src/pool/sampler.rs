@@ -241,3 +241,49 @@ fn cut(name: &str) -> &str {
     }
     name.get(..end).unwrap_or(name)
 }
+
+#[cfg(all(test, feature = "capture", target_os = "linux"))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::blocking::Origin;
+    use crate::capture::State;
+    use crate::clock::Clock;
+    use crate::instance::Instance;
+    use crate::route::NONE;
+
+    /// By a signature that fits every thread in a wait, a busy one is idle.
+    #[test]
+    fn a_signature_that_errs_is_given_up() {
+        let clock = Clock::new();
+        let instance = Arc::new(Instance::new(clock, Duration::from_millis(10), 8, 0));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let entered = runtime.enter();
+        drop(Origin::named(&instance, NONE).spawn(move || gate.recv()));
+        let (holding, code) = loop {
+            let seats = instance.seats.list().into_iter();
+            let mut seated = seats.filter_map(|seat| Some((seat.read()?, seat)));
+            let Some((task, seat)) = seated.next() else {
+                continue;
+            };
+            let files = ThreadFiles::open(seat.thread_id(), true);
+            if let Some(State::Blocked(blocked)) = files.state() {
+                break (Holding { seat, task }, blocked.code);
+            }
+        };
+        let mut sampler = Sampler {
+            signature: Some(Signature::of_code(code)),
+            ..Sampler::default()
+        };
+        let thread = [holding.seat.thread_id()];
+        // Nobody says that it is in a task.
+        assert_eq!(sampler.idle(&thread, &[]), Some(1));
+        assert_eq!(sampler.idle(&thread, &[&holding]), None);
+        assert_eq!(sampler.idle(&thread, &[]), None);
+        drop((open, entered));
+    }
+}

@@ -224,7 +224,8 @@ impl Row {
 
     /// A kind of blocking that is told wrongly must not hide in the total.
     fn is_poor(&self) -> bool {
-        let poor = |right: u64, of: u64| right * 4 < of * 3;
+        // One miss is none yet, where there are few runs.
+        let poor = |right: u64, of: u64| right * 4 < of * 3 && of - right > 1;
         self.not_run.is_none()
             && !matches!(self.kind, Kind::Innocent | Kind::Starved)
             && (poor(self.cause, self.runs)

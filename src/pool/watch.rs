@@ -245,6 +245,11 @@ impl Loop {
         let since = oldest.unwrap_or(now).max(self.looked).min(now);
         pool.saturated(now, verdict.is_saturated, since);
         if verdict.wants_probe && probe.is_none() {
+            if !verdict.is_full {
+                // What is not known yet may be in a moment, without a thread
+                // started for it.
+                self.probed.entry(id).or_insert(now);
+            }
             self.probe(facts, now);
         }
         let look = Look {

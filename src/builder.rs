@@ -153,6 +153,9 @@ impl Builder {
 
     /// The shortest time between two log events of one finding. Default 60 s;
     /// 0 logs every blocking poll.
+    ///
+    /// For a saturated blocking pool, between two events of one runtime; each
+    /// stretch is in `pool_findings` all the same.
     pub fn log_interval(mut self, interval: Duration) -> Self {
         self.options.log_interval = interval;
         self

@@ -52,7 +52,7 @@ struct Standstill {
 #[derive(Debug, PartialEq, Eq)]
 struct Still {
     steps: u64,
-    probe: Option<u64>,
+    probe: u64,
     /// Thread, task and how often the thread ran.
     threads: Vec<(i32, u64, u64)>,
 }
@@ -96,8 +96,8 @@ impl Episode {
         &self.finding
     }
 
-    /// Takes in one look. Gives what is to be said, if anything; after
-    /// [`Moment::Ended`], and if `None` comes with `is_over`, it is over.
+    /// Takes in one look. Gives what is to be said, if anything. It is over when
+    /// its finding says so.
     pub(super) fn go_on(
         &mut self,
         look: &Look<'_>,
@@ -260,7 +260,7 @@ fn still(look: &Look<'_>, sampler: &mut Sampler) -> Option<Still> {
     let probe = look.pool.probe.waits_since()?;
     (!threads.is_empty()).then_some(Still {
         steps: look.steps,
-        probe: Some(probe),
+        probe,
         threads,
     })
 }

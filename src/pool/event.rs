@@ -34,7 +34,7 @@ fn emit(finding: &PoolFinding, moment: Moment) {
     match (finding.kind, moment) {
         (PoolFindingKind::Saturated, Moment::Began) => event!(
             warn,
-            "the blocking pool is saturated: tasks wait for a thread",
+            "the blocking pool is saturated: what is put there waits for a thread",
             elapsed_ms = millis(finding.lasted),
             limit = finding.limit,
             running = finding.running,
@@ -46,29 +46,21 @@ fn emit(finding: &PoolFinding, moment: Moment) {
         ),
         (PoolFindingKind::Saturated, Moment::Stuck) => {
             let stuck_ms = finding.no_progress.map(millis);
-            if finding.is_deadlock {
-                event!(
-                    warn,
-                    "the blocking pool is deadlocked: its tasks wait for tasks that wait for a thread",
-                    no_progress_ms = stuck_ms,
-                    limit = finding.limit,
-                    queued = finding.queued,
-                    held_by = holders(),
-                    example = example(),
-                    fix = finding.advice()
-                );
+            let message = if finding.is_deadlock {
+                "the blocking pool is deadlocked: its tasks wait for tasks that wait for a thread"
             } else {
-                event!(
-                    warn,
-                    "the blocking pool makes no progress",
-                    no_progress_ms = stuck_ms,
-                    limit = finding.limit,
-                    queued = finding.queued,
-                    held_by = holders(),
-                    example = example(),
-                    fix = finding.advice()
-                );
-            }
+                "the blocking pool makes no progress"
+            };
+            event!(
+                warn,
+                "{message}",
+                no_progress_ms = stuck_ms,
+                limit = finding.limit,
+                queued = finding.queued,
+                held_by = holders(),
+                example = example(),
+                fix = finding.advice()
+            );
         }
         (PoolFindingKind::Saturated, Moment::Ended) => event!(
             info,

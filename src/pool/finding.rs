@@ -10,7 +10,9 @@ use crate::watchdog::Cause;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PoolFindingKind {
-    /// Every thread the pool may have is at work, and more work waits.
+    /// Every thread the pool may have is at work, and more work waits: a task of
+    /// this crate's `spawn_blocking` or, on stable tokio, a probe, which waits
+    /// as whatever else is put there would. With `tokio_unstable` any task.
     Saturated,
     /// One task has held a thread for longer than
     /// [`Builder::long_blocking_task`](crate::Builder::long_blocking_task).

@@ -99,8 +99,9 @@ impl<'b> Configured<'b> {
     pub fn on_thread_stop(self, function: impl Fn() + Send + Sync + 'static) -> Self {
         let hooks = Arc::clone(&self.hooks);
         self.runtime.on_thread_stop(move || {
-            function();
+            // First: the service's own may panic.
             hooks.stopped();
+            function();
         });
         self
     }

@@ -218,6 +218,7 @@ impl Loop {
             attention = attention.max(Attention::Slow);
         }
         self.probed.retain(|id, _| alive(id));
+        self.logged.retain(|id, _| alive(id));
         let on_pool = pools.iter().zip(&found);
         self.long_tasks
             .look(&tasks, on_pool, now, &shared, &self.reporter);
@@ -269,13 +270,13 @@ impl Loop {
             self.say(facts.id, moment);
         }
         let is_busy = found.sample.busy().is_some_and(|busy| busy > 0);
-        match () {
-            () if self.episodes.contains_key(&id) || verdict.is_full || waited.is_some() => {
-                Attention::Fast
-            }
-            () if found.sample.queued > 0 => Attention::Fast,
-            () if is_busy => Attention::Slow,
-            () => Attention::Asleep,
+        let is_suspect = self.episodes.contains_key(&id) || verdict.is_full || waited.is_some();
+        if is_suspect || found.sample.queued > 0 {
+            Attention::Fast
+        } else if is_busy {
+            Attention::Slow
+        } else {
+            Attention::Asleep
         }
     }
 

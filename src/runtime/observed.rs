@@ -100,8 +100,7 @@ impl Runtimes {
         for observed in self.live() {
             let (on_worker, pool) = (on_worker(observed.id), Arc::clone(&observed.pool));
             // The thread of one that has no workers is the user's own.
-            let has_workers =
-                observed.handle.runtime_flavor() != tokio::runtime::RuntimeFlavor::CurrentThread;
+            let has_workers = observed.pool_workers() > 0;
             let on_worker = move || {
                 on_worker();
                 if has_workers {

@@ -13,15 +13,30 @@ use axum::routing::get;
 use support::{DEADLINE, Server, serve_axum, wait_for};
 use tower_runtime_health::RuntimeHealth;
 
-/// The folders of our threads: watchdog, reports, symbols, pools, exporter. A thread
-/// names itself, so it may take a while until it is found.
-fn ours() -> Vec<PathBuf> {
+/// Our threads' names as the kernel keeps them, at most 15 bytes, sorted.
+const OURS: [&str; 5] = [
+    "health-exporter",
+    "health-pool",
+    "health-report",
+    "health-symbols",
+    "health-watchdog",
+];
+
+/// The folders of our threads, once all of them run and no other thread bears a name
+/// of theirs: a thread names itself, and until then it has the name of the one that
+/// started it.
+fn ours() -> Option<Vec<PathBuf>> {
     let tasks = fs::read_dir("/proc/self/task").unwrap();
-    let is_ours = |task: &PathBuf| {
-        fs::read_to_string(task.join("comm")).is_ok_and(|name| name.starts_with("health-"))
-    };
-    let tasks = tasks.map(|task| task.unwrap().path());
-    tasks.filter(is_ours).collect()
+    let named = tasks.filter_map(|task| {
+        let task = task.unwrap().path();
+        let name = fs::read_to_string(task.join("comm")).ok()?;
+        let ours = name.starts_with("health-");
+        ours.then(|| (name.trim_end().to_owned(), task))
+    });
+    let mut named: Vec<(String, PathBuf)> = named.collect();
+    named.sort();
+    let all = named.iter().map(|(name, _)| name).eq(OURS.iter());
+    all.then(|| named.into_iter().map(|(_, task)| task).collect())
 }
 
 /// How often threads were scheduled out: each is a wake-up that has ended.
@@ -47,8 +62,12 @@ fn no_thread_of_ours_wakes_while_nothing_is_polled() {
     let server = Server::layered(RuntimeHealth::builder(), |listener, layer| {
         serve_axum(listener, router.layer(layer))
     });
-    wait_for(DEADLINE, || ours().len() == 5);
-    let ours = ours();
+    let mut found = None;
+    wait_for(DEADLINE, || {
+        found = ours();
+        found.is_some()
+    });
+    let ours = found.unwrap();
     let late = || -> u64 {
         let findings = server.health().findings();
         let late = findings.iter().filter(|finding| &*finding.route == "/late");

@@ -11,7 +11,7 @@
 //! | `call`, `call_table`, `call_memory` | a system call: its kind, and in words |
 //! | `descriptor`, `socket`, `child` | what the call's descriptor is |
 //! | `modules` | executable and libraries, with copies of their unwind tables |
-//! | `unwind`, `prologue` | the walk up a copied stack |
+//! | `unwind`, `prologue`, `straight` | the walk up a copied stack |
 //! | `symbols` | the thread that reads symbols |
 //! | `symbolize`, `names` | addresses to functions and lines; which is the user's own |
 //! | `garbage` | for a test and a fuzzer: stacks and prologues of garbage |
@@ -46,6 +46,7 @@ mod proc;
 mod prologue;
 #[cfg(all(feature = "capture", target_os = "linux"))]
 mod socket;
+mod straight;
 #[cfg(all(feature = "capture", target_os = "linux"))]
 mod symbolize;
 #[cfg(all(feature = "capture", target_os = "linux"))]

@@ -5,6 +5,11 @@
 //! there on the stack pointer stays. So RBP is the stack pointer plus what was
 //! pushed and subtracted, which these instructions say. Forms as LLVM and GCC
 //! emit them; the encodings are from Intel's manual, volume 2.
+//!
+//! GCC also puts other instructions between them. Where more of a prologue may follow
+//! those, there is more than one answer: the walk finds out which leads to the marker.
+
+use super::straight;
 
 /// What a function did to the stack pointer after it set its frame pointer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +23,15 @@ pub(crate) struct Prologue {
 }
 
 impl Prologue {
+    fn add(&mut self, lowered: u64) {
+        let field = if self.alignment == 0 {
+            &mut self.pushed
+        } else {
+            &mut self.lowered
+        };
+        *field = field.saturating_add(lowered);
+    }
+
     /// What the frame pointer may be: one value, or a few where the stack was
     /// aligned.
     pub(crate) fn candidates(self, stack_pointer: u64) -> impl Iterator<Item = u64> {
@@ -35,23 +49,35 @@ impl Prologue {
     }
 }
 
+/// More answers for one frame than these are not worth trying.
+const MAX_LATER: usize = 8;
+
 /// Reads what follows `mov rbp, rsp`. Ends at the first instruction that does
-/// not belong to a prologue, or at the end of `code`.
-pub(crate) fn decode(code: &[u8]) -> Prologue {
+/// not belong to a prologue, or at the end of `code`. Behind it are those that there
+/// are if instructions between are passed over, up to the first branch.
+pub(crate) fn decode(code: &[u8]) -> (Prologue, Vec<Prologue>) {
     let mut prologue = Prologue::default();
     let mut rest = code;
     // `eax` as loaded for a call of a stack probe.
     let mut eax = None;
     while let Some((lowered, after)) = step(rest, &mut prologue, &mut eax) {
-        let field = if prologue.alignment == 0 {
-            &mut prologue.pushed
-        } else {
-            &mut prologue.lowered
-        };
-        *field = field.saturating_add(lowered);
+        prologue.add(lowered);
         rest = after;
     }
-    prologue
+    let first = prologue;
+    let mut later = Vec::new();
+    while later.len() < MAX_LATER {
+        if let Some((lowered, after)) = step(rest, &mut prologue, &mut eax) {
+            prologue.add(lowered);
+            later.push(prologue);
+            rest = after;
+        } else if let Some(after) = straight::skip(rest) {
+            rest = after;
+        } else {
+            break;
+        }
+    }
+    (first, later)
 }
 
 /// One instruction: by how much it lowers the stack pointer, and what follows.
@@ -123,7 +149,7 @@ mod tests {
     use super::*;
 
     fn one(code: &[u8]) -> Vec<u64> {
-        decode(code).candidates(0x1000).collect()
+        decode(code).0.candidates(0x1000).collect()
     }
 
     #[test]
@@ -167,6 +193,20 @@ mod tests {
     }
 
     #[test]
+    fn what_gcc_puts_between_leaves_more_answers() {
+        // push rbx; mov rbx, rcx; sub rsp, 0x18; cmp esi, 1; je …; sub rsp, 8
+        let code = [
+            0x53, 0x48, 0x89, 0xcb, 0x48, 0x83, 0xec, 0x18, 0x83, 0xfe, 1, 0x74, 5, 0x48, 0x83,
+            0xec, 8,
+        ];
+        let (first, later) = decode(&code);
+        let pointers = |prologue: Prologue| prologue.candidates(0x1000).collect::<Vec<_>>();
+        assert_eq!(pointers(first), [0x1008]);
+        assert_eq!(later.len(), 1);
+        assert_eq!(pointers(later[0]), [0x1008 + 0x18]);
+    }
+
+    #[test]
     fn bytes_at_random_never_panic() {
         let mut state = 1_u64;
         for _ in 0..20_000 {
@@ -178,7 +218,11 @@ mod tests {
                     (state >> 56) as u8
                 })
                 .collect();
-            assert!(decode(&code).candidates(u64::MAX - 64).count() <= 512);
+            let (first, later) = decode(&code);
+            assert!(later.len() <= MAX_LATER);
+            for prologue in later.into_iter().chain([first]) {
+                assert!(prologue.candidates(u64::MAX - 64).count() <= 512);
+            }
         }
     }
 }

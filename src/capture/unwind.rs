@@ -123,6 +123,8 @@ struct Branch {
     registers: Registers,
     /// Found by looking for something like a return address.
     scanned: bool,
+    /// One of several answers, of which one at most is right.
+    doubtful: bool,
 }
 
 pub(crate) struct Unwinder<'u> {
@@ -137,8 +139,9 @@ pub(crate) struct Unwinder<'u> {
 )]
 enum Step {
     Caller(Registers),
-    /// The frame pointer is needed and not known; these it may be.
-    FramePointers(Vec<u64>),
+    /// The frame pointer is needed and not known; these it may be. Those marked are
+    /// further from what prologues look like.
+    FramePointers(Vec<(u64, bool)>),
     Unknown,
 }
 
@@ -151,6 +154,7 @@ impl Unwinder<'_> {
             frames: 0,
             registers,
             scanned: false,
+            doubtful: false,
         };
         let mut longest = Vec::new();
         let mut branches = vec![start];
@@ -165,19 +169,23 @@ impl Unwinder<'_> {
                 &mut frames,
                 &mut steps,
                 |at, found| {
-                    let known = found.into_iter().map(|registers| Branch {
+                    let known = found.into_iter().map(|(registers, doubtful)| Branch {
                         frames: at,
                         registers,
                         scanned: branch.scanned,
+                        doubtful: branch.doubtful || doubtful,
                     });
-                    branches.extend(known);
+                    // The likeliest is tried first.
+                    branches.extend(known.rev());
                 },
             );
             if arrived {
-                let confidence = if branch.scanned {
-                    Confidence::Approximate
-                } else {
+                let others = branches.into_iter().filter(|other| other.doubtful);
+                let is_sure = !branch.scanned && !self.any_arrives(others, stack, mark, &mut steps);
+                let confidence = if is_sure {
                     Confidence::Exact
+                } else {
+                    Confidence::Approximate
                 };
                 return Walk { frames, confidence };
             }
@@ -203,6 +211,25 @@ impl Unwinder<'_> {
         }
     }
 
+    /// Whether another way leads to the marker, too: then nobody knows which it was.
+    fn any_arrives(
+        &mut self,
+        others: impl Iterator<Item = Branch>,
+        stack: &StackCopy,
+        mark: Mark,
+        steps: &mut usize,
+    ) -> bool {
+        let mut frames = Vec::new();
+        for mut other in others {
+            frames.clear();
+            let registers = &mut other.registers;
+            if self.climb(registers, stack, mark, &mut frames, steps, |_, _| {}) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Goes on as far as the tables lead. True if that is the marker.
     /// `ways` gets further ways from a frame, to be tried if this one fails.
     fn climb(
@@ -212,7 +239,7 @@ impl Unwinder<'_> {
         mark: Mark,
         frames: &mut Vec<(Arc<Module>, u64)>,
         steps: &mut usize,
-        mut ways: impl FnMut(usize, Vec<Registers>),
+        mut ways: impl FnMut(usize, Vec<(Registers, bool)>),
     ) -> bool {
         loop {
             if *steps == 0 || frames.len() >= MAX_FRAMES {
@@ -241,16 +268,16 @@ impl Unwinder<'_> {
                 Step::FramePointers(found) => {
                     let mut found: Vec<_> = found
                         .into_iter()
-                        .map(|pointer| {
+                        .map(|(pointer, doubtful)| {
                             let mut known = *registers;
                             known.values[FRAME_POINTER] = Some(pointer);
-                            known
+                            (known, doubtful)
                         })
                         .collect();
                     if found.is_empty() {
                         return false;
                     }
-                    *registers = found.remove(0);
+                    (*registers, _) = found.remove(0);
                     ways(frames.len(), found);
                 }
                 Step::Caller(_) | Step::Unknown => return false,
@@ -324,11 +351,7 @@ impl Unwinder<'_> {
                 match registers.values.get(register)? {
                     Some(value) => value.checked_add_signed(*offset)?,
                     None if register == FRAME_POINTER => {
-                        let mut found: Vec<_> = pointer_set
-                            .into_iter()
-                            .flat_map(|set| pointer_from_code(set, lookup, registers.stack()))
-                            .collect();
-                        found.dedup();
+                        let found = pointers_from_code(&pointer_set, lookup, registers.stack());
                         return Some(Step::FramePointers(found));
                     }
                     None => return None,
@@ -406,6 +429,7 @@ impl Unwinder<'_> {
                 frames,
                 registers,
                 scanned: true,
+                doubtful: false,
             });
         }
     }
@@ -427,14 +451,31 @@ impl Unwinder<'_> {
 }
 
 /// What the frame pointer may be, by the instructions from where it was set to
-/// where the thread stands.
-fn pointer_from_code(set: u64, here: u64, stack: u64) -> Vec<u64> {
+/// where the thread stands; the doubtful ones last.
+fn pointers_from_code(sets: &[u64], here: u64, stack: u64) -> Vec<(u64, bool)> {
     const LONGEST: u64 = 128;
-    let length = here.saturating_sub(set).min(LONGEST);
-    let mut code = vec![0; usize::try_from(length).unwrap_or(0)];
-    let copied = memory::read(set, &mut code);
-    code.truncate(copied);
-    prologue::decode(&code).candidates(stack).collect()
+    let mut sure = Vec::new();
+    let mut doubtful = Vec::new();
+    for &set in sets {
+        let length = here.saturating_sub(set).min(LONGEST);
+        let mut code = vec![0; usize::try_from(length).unwrap_or(0)];
+        let copied = memory::read(set, &mut code);
+        code.truncate(copied);
+        let (first, later) = prologue::decode(&code);
+        sure.extend(first.candidates(stack));
+        doubtful.extend(later.into_iter().flat_map(|later| later.candidates(stack)));
+    }
+    let mut found: Vec<(u64, bool)> = Vec::new();
+    for (pointer, is_doubtful) in sure
+        .into_iter()
+        .map(|pointer| (pointer, false))
+        .chain(doubtful.into_iter().map(|pointer| (pointer, true)))
+    {
+        if found.iter().all(|(known, _)| *known != pointer) {
+            found.push((pointer, is_doubtful));
+        }
+    }
+    found
 }
 
 /// A DWARF expression over registers and the stack. `None` for anything it

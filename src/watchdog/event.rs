@@ -95,12 +95,10 @@ impl fmt::Display for Chain<'_> {
         const MOST: usize = 8;
         let has_user = self.0.iter().any(|frame| frame.is_user);
         let shown = self.0.iter().filter(|frame| frame.is_user == has_user);
-        for (index, frame) in shown.take(MOST).enumerate() {
-            if index > 0 {
-                f.write_str(" < ")?;
-            }
-            write!(f, "{frame}")?;
-        }
-        Ok(())
+        let mut shown: Vec<String> = shown.map(ToString::to_string).collect();
+        // A closure has the name of the function it stands in.
+        shown.dedup();
+        shown.truncate(MOST);
+        f.write_str(&shown.join(" < "))
     }
 }

@@ -112,8 +112,14 @@ impl fmt::Display for Finding {
         } = self;
         write!(
             f,
-            "{method} {route} blocks the executor (cause {cause}, phase {phase}): {polls} blocking \
-             polls, {running} still running, longest {:.1} ms, {:.1} ms in all",
+            "{method} {route} {} (cause {cause}, phase {phase}): {polls} blocking polls, \
+             {running} still running, longest {:.1} ms, {:.1} ms in all",
+            match cause {
+                Cause::Preempted => "was kept from the processor",
+                Cause::BlockInPlace => "blocks in place, and holds nobody up",
+                Cause::Unknown => "had long polls",
+                _ => "blocks the executor",
+            },
             self.longest.as_secs_f64() * 1e3,
             self.total.as_secs_f64() * 1e3,
         )?;
@@ -123,8 +129,9 @@ impl fmt::Display for Finding {
         if let Some(call) = &self.call {
             write!(f, "\n  on   {call}")?;
         }
-        if self.stack.iter().filter(|frame| frame.is_user).count() > 1 {
-            write!(f, "\n  via  {}", Chain(&self.stack))?;
+        let chain = Chain(&self.stack).to_string();
+        if self.stack.iter().any(|frame| frame.is_user) && chain.contains(" < ") {
+            write!(f, "\n  via  {chain}")?;
         }
         for (cause, place) in &self.also {
             write!(f, "\n  also {cause}")?;

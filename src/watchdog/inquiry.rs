@@ -34,6 +34,8 @@ pub(super) struct Inquiry {
     stacks: Vec<(Option<CallKind>, Arc<Stack>, u32)>,
     /// A stack whose names are being read.
     pending: Option<Asked>,
+    /// What the last stack of its kind had shown when none was taken of this poll.
+    assumed: Hints,
     diagnosis: Option<Arc<Diagnosis>>,
     /// How old the poll was then, in ticks.
     looked_at: u64,
@@ -157,6 +159,7 @@ impl Inquiry {
             call: None,
             stacks: Vec::new(),
             pending: None,
+            assumed: Hints::default(),
             diagnosis: None,
             looked_at: 0,
         }
@@ -288,7 +291,8 @@ impl Inquiry {
     ) -> std::result::Result<(), Result> {
         let key = (poll.series, poll.phase, kind);
         let now = tools.clock.ticks();
-        let asked = if tools.limit.allows(&key, now) {
+        let is_followed = !self.stacks.is_empty();
+        let asked = if tools.limit.allows(&key, now, is_followed) {
             let is_same = || slot.activity() == poll.sequence;
             tools.capturer.stack(thread, state, poll.mark, &is_same)
         } else {
@@ -302,6 +306,9 @@ impl Inquiry {
             }
             Err(result) => {
                 (tools.count)(result);
+                if result == Result::Limited && self.stacks.is_empty() {
+                    self.assumed = tools.limit.last_hints(&key);
+                }
                 Err(result)
             }
         }
@@ -321,7 +328,8 @@ impl Inquiry {
             Err(result) => *result,
         });
         let Ok(stack) = done else { return };
-        tools.limit.taken(key, tools.clock.ticks());
+        tools.limit.taken(key, tools.clock.ticks(), stack.hints());
+        self.assumed = Hints::default();
         let (_, _, kind) = key;
         let known = self
             .stacks
@@ -368,7 +376,7 @@ impl Inquiry {
     ) -> Diagnosis {
         let hints = self.stacks.iter().map(|(_, stack, _)| stack.hints());
         let pending = self.pending.as_ref().and_then(|asked| asked.stack.hints());
-        let hints = hints.chain(pending).fold(Hints::default(), Hints::or);
+        let hints = hints.chain(pending).fold(self.assumed, Hints::or);
         let mut stacks = self.stacks.iter();
         let shows_inlined = stacks.any(|(_, stack, _)| stack.shows_inlined());
         let evidence = Evidence {

@@ -8,6 +8,7 @@ step() { printf '\n--- %s\n' "$*"; "$@"; }
 step cargo fmt --all --check
 step cargo clippy --locked --all-targets -- -D warnings
 step cargo clippy --locked --all-targets --all-features -- -D warnings
+step cargo clippy --locked -p gallery --all-targets -- -D warnings
 for features in "" axum capture flamegraph prometheus rt-multi-thread runtime-metrics serde server; do
     step cargo clippy --locked --no-default-features --features "$features" -- -D warnings
 done

@@ -1,17 +1,24 @@
 #!/usr/bin/env bash
 # Installs what the checks need beside the Rust toolchain: curl, Python, promtool
 # from Debian's prometheus, compilers for C (a test's library) and C++ (the
-# fuzzer), and tools of binutils, iproute2 and util-linux that tests call. Needs
-# root only if one is missing.
+# fuzzer), tools of binutils, iproute2 and util-linux that tests call, and what the
+# gallery needs: PostgreSQL, Redis, Chromium with its driver. Needs root only if one is
+# missing.
 set -euo pipefail
 
 missing=()
 for tool in curl:curl promtool:prometheus python3:python3 cc:gcc g++:g++ strip:binutils \
-    addr2line:binutils ip:iproute2 unshare:util-linux setpriv:util-linux prlimit:util-linux; do
+    addr2line:binutils ip:iproute2 unshare:util-linux setpriv:util-linux prlimit:util-linux \
+    redis-server:redis-server chromium:chromium chromedriver:chromium-driver; do
     command -v "${tool%%:*}" >/dev/null || missing+=("${tool##*:}")
 done
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 if [ ${#missing[@]} -gt 0 ]; then
     export DEBIAN_FRONTEND=noninteractive
+    # No server of the machine's own: what runs is started by whoever needs it.
+    mkdir -p /etc/postgresql-common
+    [ -e /etc/postgresql-common/createcluster.conf ] ||
+        echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
     apt-get update -qq
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi

@@ -1,0 +1,24 @@
+//! Row 18: another program does the work.
+
+use super::{App, Parts, Result};
+
+pub async fn sync(app: App) -> Result<String> {
+    let output = std::process::Command::new("sleep")
+        .arg(seconds(&app))
+        .output()?;
+    Ok(format!("{}\n", output.status))
+}
+
+pub async fn awaited(app: App) -> Result<String> {
+    let mut command = tokio::process::Command::new("sleep");
+    let output = command
+        .arg(seconds(&app))
+        .kill_on_drop(true)
+        .output()
+        .await?;
+    Ok(format!("{}\n", output.status))
+}
+
+fn seconds(app: &Parts) -> String {
+    app.work.as_secs_f64().to_string()
+}

@@ -1,0 +1,61 @@
+//! Rows 9 to 11: rows of a table, from a database that is slow today.
+//!
+//! `postgres`, as in row 11, panics in an async handler: it runs a runtime of its own, and
+//! one cannot start inside of another. What is written there instead is diesel.
+
+use axum::Json;
+use diesel::prelude::*;
+use diesel::sql_types::{Double, Integer, Text};
+use serde::Serialize;
+use tower_runtime_health::spawn_blocking;
+
+use super::{App, Failed, Parts, Result};
+use crate::table::Needs;
+
+/// Brings its own table, so that the database it is asked in stays as it is.
+const QUERY: &str = "SELECT id, title
+    FROM (VALUES (1, 'Hold no lock'), (2, 'Await everything')) AS posts (id, title), pg_sleep($1)";
+
+#[derive(QueryableByName, Serialize)]
+pub struct Post {
+    #[diesel(sql_type = Integer)]
+    id: i32,
+    #[diesel(sql_type = Text)]
+    title: String,
+}
+
+type Posts = Json<Vec<Post>>;
+
+pub async fn sync(app: App) -> Result<Posts> {
+    let mut connection = PgConnection::establish(url(&app)?)?;
+    let query = diesel::sql_query(QUERY).bind::<Double, _>(app.work.as_secs_f64());
+    Ok(Json(query.load(&mut connection)?))
+}
+
+pub async fn awaited(app: App) -> Result<Posts> {
+    let (client, connection) = tokio_postgres::connect(url(&app)?, tokio_postgres::NoTls).await?;
+    tokio::spawn(connection);
+    let rows = client.query(QUERY, &[&app.work.as_secs_f64()]).await?;
+    Ok(Json(posts(&rows)))
+}
+
+pub async fn pool(app: App) -> Result<Posts> {
+    let posts = spawn_blocking(move || -> Result<Vec<Post>> {
+        let mut client = postgres::Client::connect(url(&app)?, postgres::NoTls)?;
+        Ok(posts(&client.query(QUERY, &[&app.work.as_secs_f64()])?))
+    });
+    Ok(Json(posts.await??))
+}
+
+fn posts(rows: &[tokio_postgres::Row]) -> Vec<Post> {
+    let post = |row: &tokio_postgres::Row| Post {
+        id: row.get(0),
+        title: row.get(1),
+    };
+    rows.iter().map(post).collect()
+}
+
+fn url(app: &Parts) -> Result<&str> {
+    let url = app.postgres.as_deref();
+    url.ok_or(Failed::Missing(Needs::Postgres))
+}

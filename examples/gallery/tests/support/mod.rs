@@ -1,0 +1,88 @@
+//! The gallery as a process of its own.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use gallery::driver::Outcome;
+
+pub struct Gallery {
+    process: Child,
+    /// `http://127.0.0.1:…`
+    pub app: String,
+    pub metrics: String,
+}
+
+impl Gallery {
+    /// On free ports, with whatever servers the environment names.
+    pub fn start(work: Duration) -> Self {
+        Self::start_with(work, |_| {})
+    }
+
+    pub fn start_with(work: Duration, adapt: impl FnOnce(&mut Command)) -> Self {
+        let mut command = command();
+        command
+            .args(["--work", &work.as_secs_f64().to_string()])
+            .stdout(Stdio::piped());
+        adapt(&mut command);
+        let mut process = command.spawn().unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut address = |name: &str| {
+            let line = lines.next().expect("it ended").unwrap();
+            let address = line.strip_prefix(name).map(|rest| rest.trim().to_owned());
+            address.unwrap_or_else(|| panic!("{name} was expected: {line}"))
+        };
+        let (app, metrics) = (address("app "), address("metrics "));
+        Self {
+            process,
+            app,
+            metrics,
+        }
+    }
+
+    /// Waits until the layer has read the symbols of this large binary: until then a place
+    /// comes too late for a short poll.
+    pub fn until_places_are_named(&self) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let outcome = self.try_row("1");
+            if outcome.finding.is_some_and(|found| found.place.is_some()) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "row 1 gets no place");
+        }
+    }
+
+    pub fn try_row(&self, id: &str) -> Outcome {
+        let url = format!("{}/gallery/try/{id}", self.app);
+        let mut response = Self::agent().post(url).send_empty().unwrap();
+        assert_eq!(response.status(), 200, "row {id}");
+        response.body_mut().read_json().unwrap()
+    }
+
+    pub fn agent() -> ureq::Agent {
+        ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(120)))
+            .build()
+            .into()
+    }
+}
+
+impl Drop for Gallery {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Its log is shown with `GALLERY_LOG=1` only.
+pub fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gallery"));
+    if std::env::var_os("GALLERY_LOG").is_none() {
+        command.stderr(Stdio::null());
+    }
+    command.args(["--app", "127.0.0.1:0", "--metrics", "127.0.0.1:0"]);
+    command
+}

@@ -1,0 +1,20 @@
+//! Why row 9 is diesel: `postgres` refuses to be called in an async handler.
+
+#[tokio::test]
+async fn postgres_panics_inside_of_a_runtime() {
+    let call = || {
+        // Nobody listens there: it does not come so far.
+        postgres::Client::connect("postgres://nobody@127.0.0.1:1/none", postgres::NoTls).map(drop)
+    };
+    let panic = std::panic::catch_unwind(call).unwrap_err();
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    let text = text.unwrap_or_default();
+    assert!(
+        text.contains("Cannot start a runtime from within a runtime"),
+        "{text}"
+    );
+    // On the pool it may: there it fails since nobody answers.
+    let result = tokio::task::spawn_blocking(call).await.unwrap();
+    assert!(result.is_err());
+}

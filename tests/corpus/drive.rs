@@ -7,6 +7,7 @@ use tower::Layer;
 use tower_runtime_health::{Builder, RuntimeHealth};
 
 use crate::case::{Blocks, Case, Corpus, Label, Side, THRESHOLD};
+use crate::metronome::Metronome;
 use crate::observed::{self, Event, Finding, Findings};
 use crate::report::Row;
 use crate::support::{self, Server};
@@ -19,6 +20,7 @@ pub(crate) struct Driver {
     cases: Vec<Case>,
     router: Server,
     service: Server,
+    metronome: Metronome,
 }
 
 impl Driver {
@@ -44,6 +46,7 @@ impl Driver {
                 support::serve_hyper(listener, layer.layer(service))
             }),
             cases: corpus.cases,
+            metronome: Metronome::start(),
         };
         for side in [Side::Router, Side::Service] {
             for _ in 0..5 {
@@ -103,8 +106,10 @@ impl Driver {
     fn run_once(&self, case: &Case, row: &mut Row) {
         let before = self.findings(case.server, case.path);
         observed::take_events(case.path);
+        self.metronome.take();
         let wrong = self.request(case.server, case.method, case.path);
         let answered = Instant::now();
+        let machine = self.metronome.take();
         row.runs += 1;
         if let Some(wrong) = wrong {
             row.disturbed += 1;
@@ -129,7 +134,7 @@ impl Driver {
                 let flagged = events
                     .iter()
                     .find(|event| event.still_running && event.received <= answered);
-                row.judge_flagged(flagged.map(in_time), &events);
+                row.judge_flagged(flagged.map(|event| in_time(event, machine)), &events);
                 row.judge_blocks(&seen, blocks, case.call);
             }
         }
@@ -181,9 +186,10 @@ fn right_cause(blocks: &Blocks, finding: &Finding) -> bool {
 }
 
 /// Whether a poll was flagged within threshold + 2 ticks + what the watchdog
-/// was late. Whole milliseconds, cut off.
-fn in_time(event: &Event) -> bool {
+/// was late, or the machine. Whole milliseconds, cut off.
+fn in_time(event: &Event, machine: Duration) -> bool {
     let tick = THRESHOLD / 2;
-    let allowed = THRESHOLD + 2 * tick + Duration::from_millis(event.late_ms + 1);
+    let late = machine.max(Duration::from_millis(event.late_ms));
+    let allowed = THRESHOLD + 2 * tick + late + Duration::from_millis(1);
     Duration::from_millis(event.elapsed_ms) <= allowed
 }

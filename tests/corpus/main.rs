@@ -33,6 +33,7 @@ mod foreign;
 mod in_place;
 mod innocent;
 mod locking;
+mod metronome;
 mod network;
 mod observed;
 mod report;

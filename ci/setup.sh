@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Installs what the checks need beside the Rust toolchain: curl, Python, promtool
-# from Debian's prometheus, compilers for C (a test's library) and C++ (the
-# fuzzer), and tools of binutils, iproute2 and util-linux that tests call. Needs
-# root only if one is missing.
+# Installs what the checks need beside the Rust toolchain: curl, Python, Debian's
+# prometheus (with promtool) and Alertmanager, jsonnet, compilers for C (a test's
+# library) and C++ (the fuzzer), and tools of binutils, iproute2 and util-linux
+# that tests and scripts call. Needs root only if one is missing.
 set -euo pipefail
 
 missing=()
-for tool in curl:curl promtool:prometheus python3:python3 cc:gcc g++:g++ strip:binutils \
-    addr2line:binutils ip:iproute2 unshare:util-linux setpriv:util-linux prlimit:util-linux; do
+for tool in curl:curl promtool:prometheus prometheus:prometheus \
+    prometheus-alertmanager:prometheus-alertmanager jsonnet:jsonnet python3:python3 cc:gcc \
+    g++:g++ strip:binutils addr2line:binutils ip:iproute2 unshare:util-linux setpriv:util-linux prlimit:util-linux; do
     command -v "${tool%%:*}" >/dev/null || missing+=("${tool##*:}")
 done
 if [ ${#missing[@]} -gt 0 ]; then

@@ -100,7 +100,7 @@ fn whereabouts(panels: &mut Vec<Panel>) {
             .query(of_worst("max by (@instance) (<instance_runtime:blocking_busy:ratio>{@})"), "")
             .columns(vec![
                 Column::label("job", "Job").width(110),
-                Column::label("instance", "Instance").width(150).link("Workers and instance", row_link(INSTANCE, &["job", "instance"])),
+                Column::label("instance", "Instance").link("Workers and instance", row_link(INSTANCE, &["job", "instance"])),
                 Column::value("Value #A", "Time lost", Unit::Share).thresholds(at::WORKER_TIME_LOST).width(85),
                 Column::value("Value #B", "Lag p99", Unit::Seconds).thresholds(at::SCHEDULER_LAG).width(85),
                 Column::value("Value #C", "Stall", Unit::Seconds).thresholds(at::WORKER_STUCK).width(85),
@@ -114,7 +114,7 @@ fn whereabouts(panels: &mut Vec<Panel>) {
             .query("sum by (job, route, cause) (<instance_route_cause:blocking_polls:rate5m>{@}) and on (job, route, cause) topk(25, sum by (job, route, cause) (<instance_route_cause:blocking_seconds:rate5m>{@}))", "")
             .columns(vec![
                 Column::label("job", "Job").width(110),
-                Column::label("route", "Route").width(190).link("Route", row_link(ROUTE, &["job", "route"])),
+                Column::label("route", "Route").link("Route", row_link(ROUTE, &["job", "route"])),
                 Column::label("cause", "Cause").width(120),
                 Column::value("Value #A", "Seconds a second", Unit::Seconds).thresholds(at::ROUTE_BLOCKS).width(150),
                 Column::value("Value #B", "Polls", Unit::PerSecond).width(100),

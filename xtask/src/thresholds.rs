@@ -1,5 +1,5 @@
-//! Every threshold, once: alerts fire on them, panels are coloured by them, the
-//! runbook is checked against them.
+//! Every threshold, once: alerts fire on them, panels are coloured by them,
+//! the runbook and the README are checked against them.
 
 /// Where yellow and red begin.
 #[derive(Clone, Copy, Debug, PartialEq)]

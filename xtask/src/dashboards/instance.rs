@@ -67,7 +67,7 @@ fn now(panels: &mut Vec<Panel>) {
         Panel::stat("Longest stall now", "Age of the oldest poll that blocks a worker. Good: 0. Seconds: open /findings.")
             .query("max(<longest_stall_seconds>{@})", "Worst instance")
             .unit(Unit::Seconds).thresholds(at::WORKER_STUCK),
-        Panel::stat("Workers", "Worker threads of the selected runtimes. Usually as many as processors.")
+        Panel::stat("Workers", "Worker threads of the selected runtimes. Good: as many as the processors they really have.")
             .query("sum(<workers>{@})", "Workers"),
         Panel::stat("The machine's delay p99", "How late a thread of ours woke that waits for nobody. Good: under 1 ms. High: short of CPU, no handler is to blame.")
             .query(format!("max({})", quantile(0.99, "job, instance", LATE)), "Worst instance")

@@ -15,7 +15,7 @@ fn what_is_wrong_with_a_dashboard_is_found() {
     let uids: Vec<_> = uids.iter().map(String::as_str).collect();
     let route = &all[1].1;
     let panel = 1;
-    let bad: [(&str, Value, &str); 21] = [
+    let bad: [(&str, Value, &str); 22] = [
         ("/panels/1/title", json!(""), "no title"),
         ("/panels/1/description", json!(""), "no description"),
         ("/panels/1/description", json!("Requests."), "what is good"),
@@ -50,6 +50,11 @@ fn what_is_wrong_with_a_dashboard_is_found() {
             "/panels/1/targets/0/expr",
             json!("rate(runtime_health_requests_total[5m])"),
             "not $__rate_interval",
+        ),
+        (
+            "/panels/1/targets/0/expr",
+            json!("rate(runtime_health_requests_total[$__range])"),
+            "a rate over $__range",
         ),
         (
             "/panels/1/targets/0/expr",

@@ -22,7 +22,7 @@ pub fn looks(dashboard: &Value) -> Problems {
         if panel["type"] == "text" {
             continue;
         }
-        if !text(&panel["description"]).contains("Good: ") && panel["title"] != "Workers" {
+        if !text(&panel["description"]).contains("Good: ") {
             wrong("its description does not say what is good");
         }
         if panel["datasource"]["uid"] != "${datasource}" {
@@ -86,10 +86,16 @@ pub fn queries(known: &Known, dashboard: &Value) -> Problems {
         if ranges(expr).any(|range| range != "$__rate_interval" && range != "$__range") {
             wrong(format!("a window that is not $__rate_interval: {expr}"));
         }
-        walk(&parsed, &[], &mut |here, _| {
+        walk(&parsed, &[], &mut |here, above| {
             let selector = match here {
                 Expr::VectorSelector(selector) => selector,
-                Expr::MatrixSelector(selector) => &selector.vs,
+                Expr::MatrixSelector(selector) => {
+                    // $__range is for what is true of all of it.
+                    if rates_over_the_range(above, selector.range) {
+                        wrong(format!("a rate over $__range: {expr}"));
+                    }
+                    &selector.vs
+                }
                 _ => return,
             };
             for label in ["cluster", "namespace", "job", "instance"] {
@@ -110,6 +116,12 @@ fn selected_by(matchers: &Matchers, label: &str) -> bool {
             && matches!(matcher.op, MatchOp::Re(_))
             && value.strip_prefix('$') == Some(label)
     })
+}
+
+fn rates_over_the_range(above: &[&Expr], range: std::time::Duration) -> bool {
+    let rate = |call: &str| ["rate", "irate", "increase"].contains(&call);
+    matches!(above.last(), Some(Expr::Call(call)) if rate(call.func.name))
+        && range == std::time::Duration::from_secs(3_600)
 }
 
 /// Windows as they are written.

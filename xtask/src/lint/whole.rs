@@ -186,7 +186,7 @@ fn the_overview_reads_recorded_series_only() {
 }
 
 #[test]
-fn thresholds_are_bounds_and_the_runbook_knows_them() {
+fn thresholds_are_bounds() {
     for threshold in thresholds::ALL {
         let Some(histogram) = threshold.bound_of else {
             continue;
@@ -239,5 +239,54 @@ fn every_alert_has_a_case_that_fires_and_one_that_does_not() {
             "{} always fires",
             alert.name
         );
+    }
+}
+
+/// As a person writes it.
+fn in_words(value: f64, share: bool) -> String {
+    match value {
+        _ if share => format!("{} %", value * 100.0),
+        _ if value < 1.0 => format!("{} ms", value * 1_000.0),
+        _ => format!("{value} s"),
+    }
+}
+
+#[test]
+fn the_runbook_and_the_readme_have_the_thresholds_in_force() {
+    use thresholds as at;
+    const README: &str = include_str!("../../../dashboards/README.md");
+    let both = |t: at::Threshold| {
+        [Some(t.warning), t.critical]
+            .into_iter()
+            .flatten()
+            .collect()
+    };
+    let warning = |t: at::Threshold| vec![t.warning];
+    let critical = |t: at::Threshold| t.critical.into_iter().collect();
+    let alerts: [(&str, Vec<f64>, bool); 10] = [
+        ("WorkerTimeLost", both(at::WORKER_TIME_LOST), true),
+        ("RouteBlocks", warning(at::ROUTE_BLOCKS), false),
+        ("SchedulerLag", both(at::SCHEDULER_LAG), false),
+        ("WorkersSaturated", warning(at::WORKERS_BUSY), true),
+        ("PoolNearlyFull", warning(at::POOL_BUSY), true),
+        ("PoolSaturated", both(at::POOL_SATURATED), true),
+        ("PoolQueueWait", warning(at::POOL_QUEUE_WAIT), false),
+        ("PoolStuck", warning(at::POOL_STUCK), false),
+        ("WorkerStuck", warning(at::WORKER_STUCK), false),
+        ("LongStall", critical(at::WORKER_STUCK), false),
+    ];
+    for (name, values, share) in alerts {
+        let heading = format!("## RuntimeHealth{name}\n");
+        let section = RUNBOOK.split_once(&heading).unwrap().1;
+        let section = section.split("\n## ").next().unwrap();
+        let row = README
+            .lines()
+            .find(|line| line.contains(&format!("| `RuntimeHealth{name}`")))
+            .unwrap();
+        for value in values {
+            let words = in_words(value, share);
+            assert!(section.contains(&words), "RUNBOOK.md, {name}: {words}");
+            assert!(row.contains(&words), "README.md, {name}: {words}");
+        }
     }
 }

@@ -19,6 +19,6 @@ RUSTFLAGS="--cfg tokio_unstable" CARGO_TARGET_DIR=target/unstable \
     step cargo clippy --locked --all-targets -- -D warnings
 RUSTDOCFLAGS="-D warnings" step cargo doc --locked --no-deps --all-features
 RUSTDOCFLAGS="-D warnings" step cargo doc --locked --no-deps
-for config in scrape compose; do
+for config in scrape compose edge; do
     step promtool check config --lint-fatal "dashboards/prometheus/$config.yml"
 done

@@ -150,7 +150,7 @@ fn own_health(panels: &mut Vec<Panel>) {
                 Column::value("Value", "Instances", Unit::Count),
             ])
             .size(8, 8),
-        Panel::stack("Stacks read", "Attempts to read the stack of a blocking poll, a second, by result. Good: mostly exact. limited: more than captures_per_second; unreadable: see build_info's capture.")
+        Panel::stack("Stacks read", "Attempts to read the stack of a blocking poll, a second, by result. Good: exact, and limited, which is that there had been enough lately (captures_per_second, capture_interval). unreadable: see capture beside this.")
             .query("sum by (result) (rate(<captures_total>{@}[$__rate_interval]))", "{{result}}")
             .unit(Unit::PerSecond).size(8, 8),
         Panel::lines("Dropped and refused", "A second: findings that made room for newer ones, connections the exporter refused, system calls of the service that its signal interrupted (0 unless allowed). Good: 0.")

@@ -7,6 +7,7 @@ step() { printf '\n--- %s\n' "$*"; "$@"; }
 
 step cargo fmt --all --check
 step cargo clippy --locked --all-targets -- -D warnings
+step cargo clippy --locked -p xtask --all-targets -- -D warnings
 step cargo clippy --locked --all-targets --all-features -- -D warnings
 step cargo clippy --locked -p gallery --all-targets -- -D warnings
 for features in "" axum capture flamegraph prometheus rt-multi-thread runtime-metrics serde server; do
@@ -19,4 +20,6 @@ RUSTFLAGS="--cfg tokio_unstable" CARGO_TARGET_DIR=target/unstable \
     step cargo clippy --locked --all-targets -- -D warnings
 RUSTDOCFLAGS="-D warnings" step cargo doc --locked --no-deps --all-features
 RUSTDOCFLAGS="-D warnings" step cargo doc --locked --no-deps
-step promtool check config --lint-fatal dashboards/prometheus/scrape.yml
+for config in scrape compose edge; do
+    step promtool check config --lint-fatal "dashboards/prometheus/$config.yml"
+done

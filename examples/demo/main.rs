@@ -3,7 +3,7 @@
 //! Watch the log and the metrics while it runs; it ends with a table.
 //!
 //! ```text
-//! cargo run --release --example demo -- [--app ADDR] [--metrics ADDR] [--for SECONDS] [--no-traffic]
+//! cargo run --release --example demo -- [--app ADDR] [--metrics ADDR] [--for SECONDS] [--traffic KIND] [--no-traffic]
 //! ```
 
 #![allow(clippy::disallowed_methods, reason = "that law is for the library")]
@@ -86,7 +86,7 @@ async fn serve(options: &Options) -> Result<()> {
     // A thread of its own: the traffic and the progress must not suffer from
     // what they show.
     let length = options.length;
-    let with_traffic = options.traffic;
+    let kind = options.traffic;
     let observer = Arc::new(table::Observer::new(metrics));
     let watched = Arc::clone(&observer);
     let (ended, mut finished) = tokio::sync::oneshot::channel::<()>();
@@ -97,7 +97,7 @@ async fn serve(options: &Options) -> Result<()> {
             .name("demo-traffic".into())
             .spawn(move || {
                 let started = Instant::now();
-                let traffic = with_traffic.then(|| traffic::start(app)).transpose();
+                let traffic = traffic::start(app, kind);
                 while running.load(std::sync::atomic::Ordering::Relaxed)
                     && length.is_none_or(|length| started.elapsed() < length)
                 {

@@ -31,6 +31,8 @@ pub fn router() -> Router {
         .route("/lock", get(lock))
         .route("/report/{id}", get(report))
         .route("/stream", get(stream))
+        .route("/export", get(export))
+        .route("/stuck", get(stuck))
 }
 
 /// Innocent: waits a little for a database, as most handlers do.
@@ -98,6 +100,18 @@ async fn lock() -> String {
 async fn report() -> &'static str {
     tokio::time::sleep(Duration::from_secs(2)).await;
     "report"
+}
+
+/// Blocks where it may: tokio has handed the worker's other work over.
+async fn export() -> &'static str {
+    tower_runtime_health::block_in_place(|| std::thread::sleep(Duration::from_millis(5)));
+    "exported"
+}
+
+/// Holds a worker for as long as some remote call's time limit.
+async fn stuck() -> &'static str {
+    std::thread::sleep(Duration::from_secs(12));
+    "at last"
 }
 
 /// Ten thousand short polls.

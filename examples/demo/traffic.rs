@@ -12,6 +12,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::time::{interval, sleep};
 
+use crate::options::Traffic as Kind;
+
 type Http = Client<HttpConnector, Body>;
 
 /// Runs until dropped.
@@ -20,20 +22,30 @@ pub struct Traffic {
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
-/// Who sends what, how often. Healthy traffic first.
-const STEADY: [(Method, &str, Duration); 9] = [
+/// Who sends what, how often.
+type Steady = (Method, &'static str, Duration);
+
+const HEALTHY: [Steady; 6] = [
     (Method::GET, "/hello", Duration::from_millis(10)),
     (Method::GET, "/users/7", Duration::from_millis(10)),
     (Method::GET, "/ping/perfect", Duration::from_millis(50)),
     (Method::GET, "/ping/good", Duration::from_millis(100)),
     (Method::GET, "/report/7", Duration::from_millis(300)),
     (Method::GET, "/stream", Duration::from_millis(1_000)),
+];
+/// Beside either of the two that go on.
+const EXPORT: Steady = (Method::GET, "/export", Duration::from_millis(500));
+const BLOCKING: [Steady; 3] = [
     (Method::GET, "/ping/terrible", Duration::from_millis(700)),
     (Method::POST, "/video/inline", Duration::from_millis(900)),
     (Method::GET, "/lock", Duration::from_millis(1_100)),
 ];
 
-pub fn start(app: SocketAddr) -> std::io::Result<Traffic> {
+/// `None` if nothing is to be sent.
+pub fn start(app: SocketAddr, kind: Kind) -> std::io::Result<Option<Traffic>> {
+    if kind == Kind::None {
+        return Ok(None);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -43,17 +55,23 @@ pub fn start(app: SocketAddr) -> std::io::Result<Traffic> {
         .spawn(move || {
             runtime.block_on(async {
                 let http: Arc<Http> = Arc::new(Client::builder(TokioExecutor::new()).build_http());
-                for (method, path, every) in STEADY {
+                let blocking = BLOCKING.into_iter().filter(|_| kind != Kind::Healthy);
+                let export = (kind != Kind::All).then_some(EXPORT);
+                for (method, path, every) in HEALTHY.into_iter().chain(blocking).chain(export) {
                     tokio::spawn(steady(Arc::clone(&http), app, method, path, every));
                 }
-                tokio::spawn(crowd(http, app));
+                match kind {
+                    Kind::None | Kind::Healthy => {}
+                    Kind::All => drop(tokio::spawn(crowd(http, app))),
+                    Kind::Faulty => drop(tokio::spawn(faults(http, app))),
+                }
                 drop(stopped.await);
             });
         })?;
-    Ok(Traffic {
+    Ok(Some(Traffic {
         stop: Some(stop),
         thread: Some(thread),
-    })
+    }))
 }
 
 impl Drop for Traffic {
@@ -84,6 +102,18 @@ async fn crowd(http: Arc<Http>, app: SocketAddr) {
     sleep(Duration::from_secs(3)).await;
     for _ in 0..100 {
         tokio::spawn(send(Arc::clone(&http), app, Method::GET, "/slow"));
+    }
+}
+
+/// Crowds that come again before the last one is served, and now and then a
+/// worker that is stuck.
+async fn faults(http: Arc<Http>, app: SocketAddr) {
+    loop {
+        tokio::spawn(crowd(Arc::clone(&http), app));
+        tokio::spawn(send(Arc::clone(&http), app, Method::GET, "/stuck"));
+        sleep(Duration::from_secs(10)).await;
+        tokio::spawn(crowd(Arc::clone(&http), app));
+        sleep(Duration::from_secs(10)).await;
     }
 }
 

@@ -1,0 +1,292 @@
+//! The generated files, held against all of it.
+
+use std::collections::BTreeSet;
+
+use promql_parser::parser::Expr;
+use serde_json::Value;
+use tower_runtime_health::names::METRICS;
+
+use super::labels::{Known, name_of};
+use super::{Problems, exprs_of, links, list, panels, parsed, queries, text, variables, walk};
+use crate::config::Config;
+use crate::{dashboards, files, rules, signals, thresholds};
+
+pub(super) const RUNBOOK: &str = include_str!("../../../dashboards/RUNBOOK.md");
+
+pub(super) fn known() -> Known {
+    let config = Config::default();
+    Known::new(&config, &rules::recording(&config)).unwrap()
+}
+
+pub(super) fn all() -> Vec<(&'static str, Value)> {
+    dashboards::all(&Config::default())
+}
+
+pub(super) fn uids(all: &[(&str, Value)]) -> Vec<String> {
+    all.iter()
+        .map(|(_, d)| text(&d["uid"]).to_owned())
+        .collect()
+}
+
+pub(super) fn problems_of(dashboard: &Value, uids: &[&str]) -> Problems {
+    let known = known();
+    [
+        panels::looks(dashboard),
+        panels::queries(&known, dashboard),
+        panels::thresholds(&known, dashboard),
+        panels::columns(&known, dashboard),
+        panels::layout(dashboard),
+        variables::problems(&known, dashboard),
+        variables::usage(dashboard),
+        links::of_dashboard(dashboard, uids),
+    ]
+    .concat()
+}
+
+#[test]
+fn what_is_committed_is_what_is_generated() {
+    let dir = crate::dashboards_dir();
+    let files = files::all(&Config::default());
+    for (path, content) in &files {
+        let committed = std::fs::read_to_string(dir.join(path)).unwrap_or_default();
+        assert!(
+            committed == *content,
+            "dashboards/{path} is not what is generated: cargo run -p xtask -- dashboards"
+        );
+    }
+    for sub in ["grafana", "prometheus/tests"] {
+        for file in std::fs::read_dir(dir.join(sub)).unwrap() {
+            let path = format!("{sub}/{}", file.unwrap().file_name().to_str().unwrap());
+            assert!(
+                files.iter().any(|(known, _)| *known == path),
+                "{path} is left over"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_dashboards_are_as_they_should_be() {
+    let all = all();
+    let uids = uids(&all);
+    let uids: Vec<_> = uids.iter().map(String::as_str).collect();
+    let mut problems = Problems::new();
+    for (name, dashboard) in &all {
+        problems.extend(
+            problems_of(dashboard, &uids)
+                .iter()
+                .map(|p| format!("{name}: {p}")),
+        );
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn the_alerts_are_as_they_should_be() {
+    let all = all();
+    let uids = uids(&all);
+    let uids: Vec<_> = uids.iter().map(String::as_str).collect();
+    let alerts = rules::alerting(&Config::default());
+    let problems: Problems = list(&alerts["groups"][0]["rules"])
+        .iter()
+        .flat_map(|rule| links::of_alert(&known(), rule, &uids, RUNBOOK))
+        .collect();
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn the_rules_are_as_they_should_be() {
+    for rule in signals::rules() {
+        assert!(signals::well_named(rule.name), "{}", rule.name);
+        let labels: BTreeSet<_> = known()
+            .of_series(&crate::expr::full_name(&Config::default(), rule.name))
+            .unwrap();
+        // The level says which labels are left.
+        let level = rule.name.split(':').next().unwrap();
+        let mut expected: BTreeSet<String> =
+            ["cluster", "namespace", "job"].map(String::from).into();
+        expected.extend(level.split('_').filter(|l| *l != "job").map(String::from));
+        if rule.name.contains("_bucket:") {
+            expected.insert("le".into());
+        }
+        assert_eq!(labels, expected, "{}", rule.name);
+    }
+    let recording = rules::recording(&Config::default());
+    for group in list(&recording["groups"]) {
+        for rule in list(&group["rules"]) {
+            assert_eq!(
+                queries::problems(&known(), text(&rule["expr"])),
+                Problems::new()
+            );
+        }
+    }
+    assert!(!signals::well_named("instance:nothing:sum"));
+    assert!(!signals::well_named("instance_workers_sum"));
+}
+
+/// Series that expressions read, those of recorded ones in them too.
+fn read(known: &Known, expr: &Expr, into: &mut BTreeSet<String>) {
+    walk(expr, &[], &mut |here, _| {
+        let name = match here {
+            Expr::VectorSelector(selector) => name_of(selector),
+            Expr::MatrixSelector(selector) => name_of(&selector.vs),
+            _ => return,
+        };
+        if into.insert(name.into())
+            && let Some(recorded) = known.recorded(name)
+        {
+            read(known, recorded, into);
+        }
+    });
+}
+
+#[test]
+fn every_metric_is_on_a_dashboard_and_every_record_is_read() {
+    let known = known();
+    let mut series = BTreeSet::new();
+    for (_, dashboard) in all() {
+        for (_, _, expr) in exprs_of(&dashboard) {
+            read(&known, &parsed(expr).unwrap(), &mut series);
+        }
+    }
+    let shown: BTreeSet<_> = series
+        .iter()
+        .filter_map(|s| known.metric(s))
+        .map(|(m, _)| m.name)
+        .collect();
+    for metric in METRICS {
+        assert!(
+            shown.contains(metric.name),
+            "{} is on no dashboard",
+            metric.name
+        );
+    }
+    let alerts = rules::alerting(&Config::default());
+    for rule in list(&alerts["groups"][0]["rules"]) {
+        read(&known, &parsed(text(&rule["expr"])).unwrap(), &mut series);
+    }
+    for name in known.names() {
+        assert!(series.contains(name), "nothing reads {name}");
+    }
+}
+
+#[test]
+fn the_overview_reads_recorded_series_only() {
+    let (_, overview) = &all()[0];
+    for (_, _, expr) in exprs_of(overview) {
+        walk(&parsed(expr).unwrap(), &[], &mut |here, _| match here {
+            Expr::VectorSelector(selector) => {
+                let name = name_of(selector);
+                assert!(name.contains(':') || name == "ALERTS", "{expr}");
+            }
+            Expr::MatrixSelector(_) => panic!("{expr}"),
+            _ => {}
+        });
+    }
+}
+
+#[test]
+fn thresholds_are_bounds() {
+    for threshold in thresholds::ALL {
+        let Some(histogram) = threshold.bound_of else {
+            continue;
+        };
+        let metric = METRICS
+            .iter()
+            .find(|metric| metric.name == histogram)
+            .unwrap();
+        for value in [Some(threshold.warning), threshold.critical]
+            .into_iter()
+            .flatten()
+        {
+            let name = threshold.name;
+            // Ages of what goes on may be beyond the last bound.
+            let beyond = metric.buckets.last().is_some_and(|last| value > *last);
+            assert!(
+                metric.buckets.contains(&value) || beyond && name == "WORKER_STUCK",
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_alert_has_a_case_that_fires_and_one_that_does_not() {
+    let config = Config::default();
+    let tests: Vec<(String, Value)> = crate::tests_of_rules::all(&config);
+    for alert in crate::alerts::all(&config) {
+        let (_, file) = tests
+            .iter()
+            .find(|(name, _)| *name == format!("{}.yml", alert.name))
+            .unwrap();
+        let expected: Vec<&Value> = list(&file["tests"])
+            .iter()
+            .map(|test| &test["alert_rule_test"][0]["exp_alerts"])
+            .collect();
+        let fires = |alerts: &&Value| {
+            list(alerts)
+                .iter()
+                .any(|a| a["exp_labels"]["severity"] == alert.severity)
+        };
+        assert!(
+            expected.iter().any(fires),
+            "{} {} never fires",
+            alert.name,
+            alert.severity
+        );
+        assert!(
+            expected.iter().any(|alerts| list(alerts).is_empty()),
+            "{} always fires",
+            alert.name
+        );
+    }
+}
+
+/// As a person writes it.
+fn in_words(value: f64, share: bool) -> String {
+    match value {
+        _ if share => format!("{} %", value * 100.0),
+        _ if value < 1.0 => format!("{} ms", value * 1_000.0),
+        _ => format!("{value} s"),
+    }
+}
+
+#[test]
+fn the_runbook_and_the_readme_have_the_thresholds_in_force() {
+    use thresholds as at;
+    const README: &str = include_str!("../../../dashboards/README.md");
+    let both = |t: at::Threshold| {
+        [Some(t.warning), t.critical]
+            .into_iter()
+            .flatten()
+            .collect()
+    };
+    let warning = |t: at::Threshold| vec![t.warning];
+    let critical = |t: at::Threshold| t.critical.into_iter().collect();
+    let alerts: [(&str, Vec<f64>, bool); 10] = [
+        ("WorkerTimeLost", both(at::WORKER_TIME_LOST), true),
+        ("RouteBlocks", warning(at::ROUTE_BLOCKS), false),
+        ("SchedulerLag", both(at::SCHEDULER_LAG), false),
+        ("WorkersSaturated", warning(at::WORKERS_BUSY), true),
+        ("PoolNearlyFull", warning(at::POOL_BUSY), true),
+        ("PoolSaturated", both(at::POOL_SATURATED), true),
+        ("PoolQueueWait", warning(at::POOL_QUEUE_WAIT), false),
+        ("PoolStuck", warning(at::POOL_STUCK), false),
+        ("WorkerStuck", warning(at::WORKER_STUCK), false),
+        ("LongStall", critical(at::WORKER_STUCK), false),
+    ];
+    for (name, values, share) in alerts {
+        let heading = format!("## RuntimeHealth{name}\n");
+        let section = RUNBOOK.split_once(&heading).unwrap().1;
+        let section = section.split("\n## ").next().unwrap();
+        let row = README
+            .lines()
+            .find(|line| line.contains(&format!("| `RuntimeHealth{name}`")))
+            .unwrap();
+        for value in values {
+            let words = in_words(value, share);
+            assert!(section.contains(&words), "RUNBOOK.md, {name}: {words}");
+            assert!(row.contains(&words), "README.md, {name}: {words}");
+        }
+    }
+}

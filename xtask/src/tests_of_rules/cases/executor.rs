@@ -1,0 +1,172 @@
+//! Workers.
+
+use super::{Case, Labels, MAIN, case};
+
+const BLOCKED: &str = r#"blocking_seconds_total{route="/a",method="GET",cause="sleep"}"#;
+const PREEMPTED: &str = r#"blocking_seconds_total{route="/a",method="GET",cause="preempted"}"#;
+const WORKERS: &str = r#"workers{runtime="main"}"#;
+pub fn executor() -> Vec<Case> {
+    let lost = "RuntimeHealthWorkerTimeLost";
+    let blocks = "RuntimeHealthRouteBlocks";
+    let lag = "RuntimeHealthSchedulerLag";
+    let busy = "RuntimeHealthWorkersSaturated";
+    let lags = |first, second| {
+        [
+            (
+                r#"scheduler_lag_seconds_bucket{runtime="main",le="0.01"}"#,
+                first,
+            ),
+            (
+                r#"scheduler_lag_seconds_bucket{runtime="main",le="0.05"}"#,
+                second,
+            ),
+            (
+                r#"scheduler_lag_seconds_bucket{runtime="main",le="0.1"}"#,
+                "0+100x60",
+            ),
+            (
+                r#"scheduler_lag_seconds_bucket{runtime="main",le="+Inf"}"#,
+                "0+100x60",
+            ),
+        ]
+    };
+    let by_sleep: Labels = &[("route", "/a"), ("cause", "sleep")];
+    vec![
+        case(
+            lost,
+            "0.3 s a second of four workers",
+            &[(WORKERS, "4x60"), (BLOCKED, "0+18x60")],
+            "20m",
+            &[("warning", &[], "7.5%")],
+        ),
+        case(
+            lost,
+            "1.2 s a second of four workers",
+            &[(WORKERS, "4x60"), (BLOCKED, "0+72x60")],
+            "20m",
+            &[("warning", &[], "30%"), ("critical", &[], "30%")],
+        ),
+        case(
+            lost,
+            "not yet long enough",
+            &[(WORKERS, "4x60"), (BLOCKED, "0+18x60")],
+            "8m",
+            &[],
+        ),
+        case(
+            lost,
+            "the machine had no processor for them",
+            &[(WORKERS, "4x60"), (PREEMPTED, "0+72x60")],
+            "20m",
+            &[],
+        ),
+        case(
+            lost,
+            "the workers are unknown",
+            &[(BLOCKED, "0+72x60")],
+            "20m",
+            &[],
+        ),
+        case(
+            lost,
+            "a restart in between",
+            &[(WORKERS, "4x60"), (BLOCKED, "0+6x10 0+6x50")],
+            "20m",
+            &[],
+        ),
+        case(
+            blocks,
+            "100 ms of each second",
+            &[(BLOCKED, "0+6x60")],
+            "20m",
+            &[("warning", by_sleep, "100ms")],
+        ),
+        case(
+            blocks,
+            "5 ms of each second",
+            &[(BLOCKED, "0+0.3x60")],
+            "20m",
+            &[],
+        ),
+        case(
+            blocks,
+            "the machine had no processor for it",
+            &[(PREEMPTED, "0+6x60")],
+            "20m",
+            &[],
+        ),
+        case(
+            lag,
+            "one in ten waits up to 100 ms",
+            &lags("0+90x60", "0+90x60"),
+            "20m",
+            &[("warning", MAIN, "95ms")],
+        ),
+        case(
+            lag,
+            "all within 50 ms",
+            &lags("0+90x60", "0+100x60"),
+            "20m",
+            &[],
+        ),
+        case(
+            lag,
+            "one in ten waits up to a second",
+            &[
+                (
+                    r#"scheduler_lag_seconds_bucket{runtime="main",le="0.5"}"#,
+                    "0+90x60",
+                ),
+                (
+                    r#"scheduler_lag_seconds_bucket{runtime="main",le="1"}"#,
+                    "0+100x60",
+                ),
+                (
+                    r#"scheduler_lag_seconds_bucket{runtime="main",le="+Inf"}"#,
+                    "0+100x60",
+                ),
+            ],
+            "20m",
+            &[("warning", MAIN, "950ms"), ("critical", MAIN, "950ms")],
+        ),
+        case(
+            lag,
+            "no probe came back",
+            &lags("0x60", "0x60")[..2],
+            "20m",
+            &[],
+        ),
+        case(
+            busy,
+            "two workers, 57 s a minute each",
+            &[
+                (
+                    r#"worker_busy_seconds_total{runtime="main",worker="0"}"#,
+                    "0+57x60",
+                ),
+                (
+                    r#"worker_busy_seconds_total{runtime="main",worker="1"}"#,
+                    "0+57x60",
+                ),
+            ],
+            "40m",
+            &[("warning", MAIN, "95%")],
+        ),
+        case(
+            busy,
+            "one of two workers",
+            &[
+                (
+                    r#"worker_busy_seconds_total{runtime="main",worker="0"}"#,
+                    "0+60x60",
+                ),
+                (
+                    r#"worker_busy_seconds_total{runtime="main",worker="1"}"#,
+                    "0+6x60",
+                ),
+            ],
+            "40m",
+            &[],
+        ),
+    ]
+}

@@ -7,6 +7,4 @@ cd "$(dirname "$0")/../bench"
 
 cargo fmt --check
 cargo clippy --locked --all-targets -- -D warnings
-cargo run --locked --release
-cd ..
-bash bench/looks.sh
+cargo run --locked --release -- --short

@@ -3,5 +3,5 @@
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 cp -r Cargo.toml Cargo.lock README.md clippy.toml src "$copy"
-sed -i '/^members = /d' "$copy/Cargo.toml"
+sed -i '/^members = /d;/^default-members = /d' "$copy/Cargo.toml"
 sed -i '/^\[dev-dependencies\]/,/^\[lints/{/^\[dev-dep/p;/^tokio = /p;/^\[lints/p;d}' "$copy/Cargo.toml"

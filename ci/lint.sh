@@ -6,10 +6,8 @@ cd "$(dirname "$0")/.."
 step() { printf '\n--- %s\n' "$*"; "$@"; }
 
 step cargo fmt --all --check
-step cargo clippy --locked --all-targets -- -D warnings
-step cargo clippy --locked -p xtask --all-targets -- -D warnings
+step cargo clippy --locked --workspace --all-targets -- -D warnings
 step cargo clippy --locked --all-targets --all-features -- -D warnings
-step cargo clippy --locked -p gallery --all-targets -- -D warnings
 for features in "" axum capture flamegraph prometheus rt-multi-thread runtime-metrics serde server; do
     step cargo clippy --locked --no-default-features --features "$features" -- -D warnings
 done
@@ -17,7 +15,7 @@ done
 # switch the other one on.
 step cargo clippy --locked --features prometheus/protobuf -- -D warnings
 RUSTFLAGS="--cfg tokio_unstable" CARGO_TARGET_DIR=target/unstable \
-    step cargo clippy --locked --all-targets -- -D warnings
+    step cargo clippy --locked --lib -- -D warnings
 RUSTDOCFLAGS="-D warnings" step cargo doc --locked --no-deps --all-features
 RUSTDOCFLAGS="-D warnings" step cargo doc --locked --no-deps
 for config in scrape compose edge; do

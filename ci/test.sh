@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# The README's test command; the dashboards against the table of metrics; then what
-# depends on optimisation, in release, and on tokio's unstable figures.
+# The README's test command; then what depends on optimisation, in release, and on
+# tokio's unstable figures.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 step() { printf '\n--- %s\n' "$*"; "$@"; }
 
 step cargo test
-step cargo test --locked -p xtask
 step cargo test --release --lib --test allocations --test capture_faults --test idle \
     --test pool_saturated --test pool_stuck --test pool_threads --test stuck --test watchdog \
     --test watching

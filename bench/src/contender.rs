@@ -130,6 +130,12 @@ fn warm_up(repeats: u64) -> u64 {
     repeats / 10
 }
 
+/// With `--short` a fifth of all rounds: enough to see that everything works.
+pub fn rounds(all: usize) -> usize {
+    let is_short = std::env::args().any(|argument| argument == "--short");
+    if is_short { all / 5 } else { all }
+}
+
 /// Samples all contenders once a round, each round beginning with another one:
 /// what changes in the machine over time falls on all of them alike.
 pub fn run(rounds: usize, contenders: &mut [&mut Contender]) {

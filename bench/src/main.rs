@@ -28,7 +28,9 @@ fn main() {
         .expect("a runtime can be built");
     let _inside = runtime.enter();
     // One part by its name, or all.
-    let wanted = std::env::args().nth(1);
+    let wanted = std::env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with("--"));
     let parts: [(&str, fn()); 3] = [
         ("polls", polls::compete),
         ("requests", requests::compete),

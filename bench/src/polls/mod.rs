@@ -7,7 +7,7 @@ use std::thread::available_parallelism;
 
 use self::contest::{Contest, Names};
 use self::work::Unready::{Idle, Woken};
-use crate::contender::{Contender, run};
+use crate::contender::{Contender, rounds, run};
 use crate::table::{goal, own, print};
 
 const ROUNDS: usize = 151;
@@ -28,10 +28,11 @@ pub fn compete() {
         .iter_mut()
         .flat_map(|contest| &mut contest.contenders)
         .collect();
-    run(ROUNDS, &mut all);
+    let rounds = rounds(ROUNDS);
+    run(rounds, &mut all);
 
     println!(
-        "## A poll\n\n{ROUNDS} rounds of {POLLS} polls. Own: beyond *{}*.\n",
+        "## A poll\n\n{rounds} rounds of {POLLS} polls. Own: beyond *{}*.\n",
         Names::NOTHING
     );
     for contest in &contests {

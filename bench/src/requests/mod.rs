@@ -8,7 +8,7 @@ use tower::Layer;
 use tower_runtime_health::RuntimeHealth;
 
 use crate::check::{counted, health, health_by_default, sum};
-use crate::contender::{Contender, Work, run};
+use crate::contender::{Contender, Work, rounds, run};
 use crate::table::{named, own, print};
 
 const ROUNDS: usize = 151;
@@ -68,9 +68,10 @@ pub fn compete() {
         ),
     ];
     let mut all: Vec<&mut Contender> = kinds.iter_mut().flat_map(|kind| &mut kind.0).collect();
-    run(ROUNDS, &mut all);
+    let rounds = rounds(ROUNDS);
+    run(rounds, &mut all);
 
-    println!("## A request\n\n{ROUNDS} rounds of {REQUESTS} requests. Own: beyond *{BARE}*.\n");
+    println!("## A request\n\n{rounds} rounds of {REQUESTS} requests. Own: beyond *{BARE}*.\n");
     for ((contenders, heading, endpoint), healths) in kinds.iter().zip(&healths) {
         for (name, health) in [OURS, PLAIN].into_iter().zip(healths) {
             let requests = counted(health, "requests_total");

@@ -78,7 +78,14 @@ async fn serve(options: Options, health: RuntimeHealth) -> Result<(), Error> {
     let router = service::router(parts, health.layer()).merge(page::router(driver.clone()));
     let server = tokio::spawn(axum::serve(listener, router).into_future());
 
-    let interrupted = tokio::signal::ctrl_c();
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    // Its first poll sets up the signal's handler: whoever reads the addresses may send
+    // the signal.
+    tokio::select! {
+        biased;
+        _ = &mut interrupted => return Ok(()),
+        () = std::future::ready(()) => {}
+    }
     let result = match options.command {
         Command::Compare => compare::run(&driver, metrics, options.work).await,
         Command::Patterns => docs::write(&driver).await,
@@ -87,7 +94,7 @@ async fn serve(options: Options, health: RuntimeHealth) -> Result<(), Error> {
             println!("metrics http://{metrics}");
             std::io::stdout().flush()?;
             tokio::select! {
-                _ = interrupted => Ok(()),
+                _ = &mut interrupted => Ok(()),
                 ended = server => Ok(ended??),
             }
         }
@@ -133,7 +140,9 @@ fn start_worker(options: &Options) -> Result<Option<Child>, Error> {
     };
     let mut worker = Process::new(std::env::current_exe()?);
     worker
-        .args(["worker", "--redis", url])
+        .arg("worker")
+        // Not an argument: it has a password.
+        .env("REDIS_URL", url)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .kill_on_drop(true);

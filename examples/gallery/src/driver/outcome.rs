@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tower_runtime_health::{Cause, Finding, PoolFindingKind};
+use tower_runtime_health::{Cause, Finding, PoolFinding, PoolFindingKind};
 
 use super::client::{Replied, millis};
 use super::machine::ENOUGH;
@@ -120,15 +120,13 @@ pub fn describe(
         .iter()
         .filter(|finding| &*finding.route == row.route && finding.method == row.method)
         .collect();
-    let pool = pool(row, seen, before, after);
-    let (verdict, said) = verdict(&here, &pool, seen);
     let saturated = after
         .pool_findings
         .iter()
         .find(|finding| finding.kind == PoolFindingKind::Saturated && finding.since >= before.at);
-    let pool_text = (verdict == Verdict::Saturated.as_str())
-        .then(|| saturated.map(ToString::to_string))
-        .flatten();
+    let pool = pool(row, seen, saturated, before, after);
+    let (verdict, said) = verdict(&here, &pool, seen);
+    let of_pool = saturated.filter(|_| verdict == Verdict::Saturated.as_str());
     let mut differs = Vec::new();
     for finding in new.iter().filter(|finding| finding.blames_handler()) {
         if &*finding.route != row.route {
@@ -144,7 +142,9 @@ pub fn describe(
         }),
         requests: requests(replies, wall),
         finding: said.map(|finding| found(finding, &here)),
-        text: said.map(ToString::to_string).or(pool_text),
+        text: said
+            .map(ToString::to_string)
+            .or(of_pool.map(ToString::to_string)),
         polls: polls(row, before, after),
         innocent,
         pool,
@@ -258,14 +258,16 @@ fn polls(row: &Row, before: &Observed, after: &Observed) -> Polls {
     }
 }
 
-fn pool(row: &Row, seen: &Seen, before: &Observed, after: &Observed) -> Option<Pool> {
+fn pool(
+    row: &Row,
+    seen: &Seen,
+    saturated: Option<&PoolFinding>,
+    before: &Observed,
+    after: &Observed,
+) -> Option<Pool> {
     let labels = [("route", row.route)];
     let new = |name: &str| after.sum(name, &labels) - before.sum(name, &labels);
     let tasks = new("blocking_run_seconds_count") as u64;
-    let saturated = after
-        .pool_findings
-        .iter()
-        .find(|finding| finding.kind == PoolFindingKind::Saturated && finding.since >= before.at);
     if tasks == 0 && saturated.is_none() && seen.busy.is_none_or(|busy| busy == 0) {
         return None;
     }

@@ -72,6 +72,16 @@ impl Gallery {
 
 impl Drop for Gallery {
     fn drop(&mut self) {
+        // As Ctrl-C: it removes its temporary folder and ends its worker.
+        let pid = self.process.id().to_string();
+        let _ = Command::new("kill").args(["-INT", &pid]).status();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < deadline {
+            if !matches!(self.process.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -3,7 +3,7 @@
 //! | written | becomes |
 //! |---|---|
 //! | `<workers>`, `<poll_duration_seconds_bucket>` | the metric's full name; it has to be in the crate's table |
-//! | `<instance:workers:sum>` | the recorded series' full name; it has to be in [`signals`](crate::signals) |
+//! | `<instance:workers:sum>` | the recorded series' full name; it has to be in [`signals`] |
 //! | `@instance`, `@job` | the labels that name an instance, a job |
 //! | `{@`, `{*` | the selection by a dashboard's variables; the same without those of an instance |
 //! | `[5m]` | the window, shorter in a hurry |

@@ -30,7 +30,8 @@ fn cpu(task: &Path) -> Duration {
 
 #[test]
 fn watching_a_busy_service_takes_a_small_part_of_a_core() {
-    const TIME: Duration = Duration::from_secs(4);
+    const WINDOWS: usize = 8;
+    const WINDOW: Duration = Duration::from_millis(500);
     let blocks = || async { std::thread::sleep(Duration::from_millis(25)) };
     let router = Router::new()
         .route("/quick", get(|| async { "ok" }))
@@ -45,19 +46,28 @@ fn watching_a_busy_service_takes_a_small_part_of_a_core() {
         findings.iter().any(|finding| finding.captured > 0)
     });
     let watchdog = watchdog().unwrap();
-    let (before, started) = (cpu(&watchdog), Instant::now());
     let mut requests = 0_u64;
-    while started.elapsed() < TIME {
-        let path = if requests.is_multiple_of(1000) {
-            "/blocks"
-        } else {
-            "/quick"
-        };
-        assert_eq!(support::get(server.addr(), path).status, 200);
-        requests += 1;
-    }
-    let spent = cpu(&watchdog) - before;
-    let share = spent.as_secs_f64() / started.elapsed().as_secs_f64();
+    let mut shares: Vec<f64> = (0..WINDOWS)
+        .map(|_| {
+            let (before, started) = (cpu(&watchdog), Instant::now());
+            while started.elapsed() < WINDOW {
+                let path = if requests.is_multiple_of(1000) {
+                    "/blocks"
+                } else {
+                    "/quick"
+                };
+                assert_eq!(support::get(server.addr(), path).status, 200);
+                requests += 1;
+            }
+            let spent = cpu(&watchdog) - before;
+            spent.as_secs_f64() / started.elapsed().as_secs_f64()
+        })
+        .collect();
+    // A virtual machine that stands still while a thread runs counts it as the thread's
+    // time: once is an accident.
+    shares.sort_by(f64::total_cmp);
+    shares.pop();
+    let share = shares.iter().sum::<f64>() / shares.len() as f64;
     println!("{:.2} % of a core, {requests} requests", share * 100.0);
     // The aim is 1 % in release; an unoptimised build on a busy machine gets room.
     assert!(share < 0.05, "{share}");

@@ -40,6 +40,8 @@ use arch::{FRAME_POINTER, REGISTERS, RETURN_ADDRESS, SAVED, STACK_POINTER};
 /// time of a look.
 const MAX_FRAMES: usize = 4096;
 const MAX_STEPS: usize = 2 * MAX_FRAMES;
+/// Steps of all attempts that go by a guess: what they find names no place.
+const MAX_GUESSES: usize = 512;
 /// Beginnings of one function that are read.
 const MAX_PROLOGUES: usize = 4;
 /// Words of a stack that are tried as a return address, where nothing better
@@ -180,6 +182,7 @@ impl Unwinder<'_> {
                 },
             );
             if arrived {
+                steps = steps.min(MAX_GUESSES);
                 let others = branches.into_iter().filter(|other| other.doubtful);
                 let is_sure = !branch.scanned && !self.any_arrives(others, stack, mark, &mut steps);
                 let confidence = if is_sure {
@@ -201,6 +204,7 @@ impl Unwinder<'_> {
             if branches.is_empty()
                 && let Some(from) = scanned_from.take()
             {
+                steps = steps.min(MAX_GUESSES);
                 frames.clone_from(&longest);
                 self.scan(from, stack, mark, longest.len(), &mut branches);
             }

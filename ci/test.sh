@@ -12,6 +12,5 @@ step cargo test --release --lib --test allocations --test capture_faults --test 
     --test watching
 # With tokio's unstable figures: the tests of what reads them.
 RUSTFLAGS="--cfg tokio_unstable" CARGO_TARGET_DIR=target/unstable step cargo test --lib \
-    --test blocking_pool --test blocking_wrapper --test exporter --test pool_agreement \
-    --test pool_events --test pool_saturated --test pool_stuck --test pool_threads \
-    --test readme --test runtime --test stuck --test watchdog
+    --test blocking_pool --test exporter --test pool_agreement --test pool_saturated \
+    --test pool_threads --test readme --test runtime

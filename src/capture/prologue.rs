@@ -10,6 +10,7 @@
 //! those, there is more than one answer: the walk finds out which leads to the marker.
 
 use super::straight;
+use crate::sys::memory;
 
 /// What a function did to the stack pointer after it set its frame pointer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +48,34 @@ impl Prologue {
             // A call leaves the stack 8 bytes off 16, the push of RBP on it again.
             .filter(move |pointer| !aligned || pointer % 16 == 0)
     }
+}
+
+/// What the frame pointer may be, by the instructions from where it was set to
+/// where the thread stands; the doubtful ones last.
+pub(crate) fn pointers(sets: &[u64], here: u64, stack: u64) -> Vec<(u64, bool)> {
+    const LONGEST: u64 = 128;
+    let mut sure = Vec::new();
+    let mut doubtful = Vec::new();
+    for &set in sets {
+        let length = here.saturating_sub(set).min(LONGEST);
+        let mut code = vec![0; usize::try_from(length).unwrap_or(0)];
+        let copied = memory::read(set, &mut code);
+        code.truncate(copied);
+        let (first, later) = decode(&code);
+        sure.extend(first.candidates(stack));
+        doubtful.extend(later.into_iter().flat_map(|later| later.candidates(stack)));
+    }
+    let mut found: Vec<(u64, bool)> = Vec::new();
+    for (pointer, is_doubtful) in sure
+        .into_iter()
+        .map(|pointer| (pointer, false))
+        .chain(doubtful.into_iter().map(|pointer| (pointer, true)))
+    {
+        if found.iter().all(|(known, _)| *known != pointer) {
+            found.push((pointer, is_doubtful));
+        }
+    }
+    found
 }
 
 /// More answers for one frame than these are not worth trying.

@@ -355,7 +355,7 @@ impl Unwinder<'_> {
                 match registers.values.get(register)? {
                     Some(value) => value.checked_add_signed(*offset)?,
                     None if register == FRAME_POINTER => {
-                        let found = pointers_from_code(&pointer_set, lookup, registers.stack());
+                        let found = prologue::pointers(&pointer_set, lookup, registers.stack());
                         return Some(Step::FramePointers(found));
                     }
                     None => return None,
@@ -452,34 +452,6 @@ impl Unwinder<'_> {
                 // call through a register or memory: ff /2, two to seven bytes
                 || (0..6).any(|at| bytes[at] == 0xff && (bytes[at + 1] >> 3) & 7 == 2))
     }
-}
-
-/// What the frame pointer may be, by the instructions from where it was set to
-/// where the thread stands; the doubtful ones last.
-fn pointers_from_code(sets: &[u64], here: u64, stack: u64) -> Vec<(u64, bool)> {
-    const LONGEST: u64 = 128;
-    let mut sure = Vec::new();
-    let mut doubtful = Vec::new();
-    for &set in sets {
-        let length = here.saturating_sub(set).min(LONGEST);
-        let mut code = vec![0; usize::try_from(length).unwrap_or(0)];
-        let copied = memory::read(set, &mut code);
-        code.truncate(copied);
-        let (first, later) = prologue::decode(&code);
-        sure.extend(first.candidates(stack));
-        doubtful.extend(later.into_iter().flat_map(|later| later.candidates(stack)));
-    }
-    let mut found: Vec<(u64, bool)> = Vec::new();
-    for (pointer, is_doubtful) in sure
-        .into_iter()
-        .map(|pointer| (pointer, false))
-        .chain(doubtful.into_iter().map(|pointer| (pointer, true)))
-    {
-        if found.iter().all(|(known, _)| *known != pointer) {
-            found.push((pointer, is_doubtful));
-        }
-    }
-    found
 }
 
 /// A DWARF expression over registers and the stack. `None` for anything it

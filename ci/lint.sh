@@ -9,15 +9,17 @@ step cargo fmt --all --check
 step cargo clippy --locked --workspace --all-targets -- -D warnings
 # So the default is all there is; a feature that is not needs a line of its own.
 python3 ci/features.py tower-runtime-health
+# Of the library alone: with a member beside it that member's features are on, too.
 for features in "" axum capture flamegraph prometheus rt-multi-thread runtime-metrics serde server; do
-    step cargo clippy --locked --no-default-features --features "$features" -- -D warnings
+    step cargo clippy --locked -p tower-runtime-health --no-default-features \
+        --features "$features" -- -D warnings
 done
 # The prometheus crate has two sets of types; somebody else in the tree may
 # switch the other one on.
-step cargo clippy --locked --features prometheus/protobuf -- -D warnings
+step cargo clippy --locked -p tower-runtime-health --features prometheus/protobuf -- -D warnings
 RUSTFLAGS="--cfg tokio_unstable" CARGO_TARGET_DIR=target/unstable \
-    step cargo clippy --locked --lib -- -D warnings
-RUSTDOCFLAGS="-D warnings" step cargo doc --locked --no-deps --all-features
+    step cargo clippy --locked -p tower-runtime-health --lib -- -D warnings
+RUSTDOCFLAGS="-D warnings" step cargo doc --locked --no-deps
 for config in scrape compose edge; do
     step promtool check config --lint-fatal "dashboards/prometheus/$config.yml"
 done

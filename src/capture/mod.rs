@@ -46,6 +46,7 @@ mod proc;
 mod prologue;
 #[cfg(all(feature = "capture", target_os = "linux"))]
 mod socket;
+#[cfg(all(feature = "capture", target_os = "linux"))]
 mod straight;
 #[cfg(all(feature = "capture", target_os = "linux"))]
 mod symbolize;

@@ -5,7 +5,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::HealthLayer;
-use crate::blocking::Origin;
+use crate::blocking::{Origin, disown};
 use crate::builder::{Builder, Options};
 use crate::capture;
 use crate::error::Error;
@@ -116,6 +116,12 @@ impl Owner {
     #[inline]
     pub(crate) fn instance(&self) -> &Arc<Instance> {
         &self.shared.instance
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        disown(self.instance());
     }
 }
 

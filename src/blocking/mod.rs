@@ -17,6 +17,6 @@ pub(crate) use cells::{TaskCells, TaskSums};
 pub(crate) use seat::{Seat, Seated};
 #[cfg(feature = "rt-multi-thread")]
 pub use spawn::block_in_place;
-pub(crate) use spawn::{Origin, adopt};
+pub(crate) use spawn::{Origin, adopt, disown};
 pub use spawn::{spawn_blocking, spawn_blocking_on};
 pub(crate) use waiting::{Waiting, Waits};

@@ -13,7 +13,7 @@ use crate::recorder::RouteId;
 use crate::route::NONE;
 use crate::slot::{Mark, RuntimeId};
 
-/// Instances that are alive, oldest first: the first one counts the tasks that
+/// Instances that have a handle, oldest first: the first one counts the tasks that
 /// no request caused. Read only for those.
 static ADOPTERS: Mutex<Vec<Weak<Instance>>> = Mutex::new(Vec::new());
 
@@ -22,6 +22,13 @@ pub(crate) fn adopt(instance: &Arc<Instance>) {
     let mut adopters = lock(&ADOPTERS);
     adopters.retain(|instance| instance.strong_count() > 0);
     adopters.push(Arc::downgrade(instance));
+}
+
+/// The instance's last handle is gone: what it counted now would be read by
+/// nobody, though its threads and pool tasks may keep it alive for a while.
+pub(crate) fn disown(instance: &Arc<Instance>) {
+    let gone = Arc::as_ptr(instance);
+    lock(&ADOPTERS).retain(|instance| !std::ptr::eq(instance.as_ptr(), gone));
 }
 
 /// [`tokio::task::spawn_blocking`], with its queue wait and run time counted

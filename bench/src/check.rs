@@ -2,6 +2,7 @@
 //! whether it took so long that no noise explains it.
 
 use tower_runtime_health::RuntimeHealth;
+use tower_runtime_health_bench::layers::sum;
 
 /// A health that measures the wake-to-poll delay of one request in so many.
 pub fn health(delay_sampling: u32) -> RuntimeHealth {
@@ -21,18 +22,6 @@ pub fn health_by_default() -> RuntimeHealth {
 /// The sum of all series of one metric of ours.
 pub fn counted(health: &RuntimeHealth, metric: &str) -> u64 {
     sum(&health.render(), &format!("runtime_health_{metric}"), "")
-}
-
-/// The sum of all series of a metric in Prometheus' text format whose labels
-/// contain `label`.
-pub fn sum(text: &str, metric: &str, label: &str) -> u64 {
-    text.lines()
-        .filter_map(|line| {
-            let (labels, value) = line.strip_prefix(metric)?.rsplit_once(' ')?;
-            let ours = labels.starts_with('{') && labels.contains(label);
-            ours.then(|| value.parse::<f64>().ok()).flatten()
-        })
-        .sum::<f64>() as u64
 }
 
 /// Fails where a figure is beyond what a busy machine makes of a good one.

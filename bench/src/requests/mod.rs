@@ -6,8 +6,9 @@ use axum::body::Body;
 use axum_prometheus::PrometheusMetricLayer;
 use tower::Layer;
 use tower_runtime_health::RuntimeHealth;
+use tower_runtime_health_bench::layers::{route, sum};
 
-use crate::check::{counted, health, health_by_default, sum};
+use crate::check::{counted, health, health_by_default};
 use crate::contender::{Contender, Work, rounds, run};
 use crate::table::{named, own, print};
 
@@ -47,9 +48,7 @@ pub fn compete() {
     let whole = contest(
         &healths[0],
         || work::send::<_, (), _>(work::service()),
-        |health| {
-            work::send::<_, (), _>(health.layer().route_by(work::route).layer(work::service()))
-        },
+        |health| work::send::<_, (), _>(health.layer().route_by(route).layer(work::service())),
         move || work::send::<_, (), _>(around.layer(work::service())),
     );
     let routed = contest(

@@ -1,6 +1,5 @@
 //! Work of the second part: whole requests, one after the other.
 
-use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::future::{Ready, ready};
@@ -16,7 +15,6 @@ use http_body::Body;
 use http_body_util::Full;
 use tower::util::ServiceFn;
 use tower::{Service, service_fn};
-use tower_runtime_health::RequestHead;
 
 use crate::contender::Work;
 
@@ -33,15 +31,6 @@ pub fn service() -> ServiceFn<impl Fn(Request<()>) -> Ready<Answer>> {
 /// The same through axum.
 pub fn router() -> Router {
     Router::new().route("/users/{id}", get(async || Bytes::from_static(HELLO)))
-}
-
-/// Names the route where there is no router to do it, as a user's function
-/// would: not by the raw path.
-pub fn route<'r>(head: RequestHead<'r>) -> Option<Cow<'r, str>> {
-    head.uri()
-        .path()
-        .starts_with("/users/")
-        .then_some(Cow::Borrowed("/users/{id}"))
 }
 
 /// Sends requests: `call`, the one poll it takes, and the body to its end.

@@ -3,9 +3,10 @@
 mod pool;
 
 use tower_runtime_health::RuntimeHealth;
+use tower_runtime_health_bench::layers::sum;
 
 use self::pool::{AWAITED, Pool, QUEUED, ROUTE, STREAMED, Sample, Spawn, TASKS, in_request};
-use crate::check::{at_most, health_by_default, sum};
+use crate::check::{at_most, health_by_default};
 use crate::contender::Contender;
 use crate::table::{Figure, goal, median, print};
 

@@ -1,0 +1,294 @@
+//! Every middleware that is compared, put on an axum router as its docs say.
+//!
+//! Several of them have state of the whole process (a metrics recorder, a
+//! subscriber, a profiler), so a process has one of them only.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::task::{Context, Poll};
+
+use axum::Router;
+use axum::body::Body;
+use axum_prometheus::PrometheusMetricLayer;
+use bytes::Bytes;
+use http::{Request, Response};
+use opentelemetry::global;
+use opentelemetry_instrumentation_tower::http::server;
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use tower::{Layer, Service};
+use tower_http::metrics::InFlightRequestsLayer;
+use tower_http::trace::{DefaultMakeSpan, DefaultOnResponse, TraceLayer};
+use tower_runtime_health::{RequestHead, RuntimeHealth};
+use tracing::Level;
+
+/// A middleware and the way it is put on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Middleware {
+    /// The router as it is.
+    Bare,
+    /// By `Router::layer`, and hands everything through.
+    Nothing,
+    /// By `Router::layer`, as a user gets it.
+    Ours,
+    /// Around the whole router, the route named by a function.
+    OursAround,
+    /// Its request durations and totals through its Prometheus recorder.
+    AxumPrometheus,
+    /// tower-http's number of requests in flight: two atomic operations.
+    InFlight,
+    /// tower-http's `TraceLayer` while nobody subscribes.
+    Trace,
+    /// The same with its events at INFO, and a subscriber that formats them
+    /// and writes them nowhere.
+    TraceInfo,
+    /// Metrics of OpenTelemetry's semantic conventions, read by its Prometheus
+    /// exporter; no spans.
+    OpenTelemetry,
+    /// hotpath's layer, compiled in and with its workers running.
+    Hotpath,
+}
+
+impl Middleware {
+    pub const ALL: [Self; 10] = [
+        Self::Bare,
+        Self::Nothing,
+        Self::Ours,
+        Self::OursAround,
+        Self::AxumPrometheus,
+        Self::InFlight,
+        Self::Trace,
+        Self::TraceInfo,
+        Self::OpenTelemetry,
+        Self::Hotpath,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bare => "bare",
+            Self::Nothing => "a layer that does nothing",
+            Self::Ours => "ours, by Router::layer",
+            Self::OursAround => "ours, around the router",
+            Self::AxumPrometheus => "axum-prometheus",
+            Self::InFlight => "tower-http in-flight",
+            Self::Trace => "tower-http trace, no subscriber",
+            Self::TraceInfo => "tower-http trace, INFO",
+            Self::OpenTelemetry => "opentelemetry",
+            Self::Hotpath => "hotpath",
+        }
+    }
+
+    /// One word, for a command line.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Bare => "bare",
+            Self::Nothing => "nothing",
+            Self::Ours => "ours",
+            Self::OursAround => "ours-around",
+            Self::AxumPrometheus => "axum-prometheus",
+            Self::InFlight => "in-flight",
+            Self::Trace => "trace",
+            Self::TraceInfo => "trace-info",
+            Self::OpenTelemetry => "opentelemetry",
+            Self::Hotpath => "hotpath",
+        }
+    }
+
+    pub fn by_key(key: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|middleware| middleware.key() == key)
+    }
+
+    /// Whether it keeps anything of a request when it is over.
+    pub fn records(self) -> bool {
+        matches!(
+            self,
+            Self::Ours
+                | Self::OursAround
+                | Self::AxumPrometheus
+                | Self::TraceInfo
+                | Self::OpenTelemetry
+                | Self::Hotpath
+        )
+    }
+
+    /// Puts it on the router, and gives the service to who asks. Inside of a
+    /// runtime, once a process.
+    ///
+    /// # Panics
+    ///
+    /// If the process has one already that has state of the whole process.
+    pub fn on<V: Visitor>(self, router: Router, visitor: V) -> V::Output {
+        match self {
+            Self::Bare => visitor.visit(router, Kept::nothing()),
+            Self::Nothing => visitor.visit(router.layer(DoNothingLayer), Kept::nothing()),
+            Self::Ours => {
+                let health = RuntimeHealth::builder().start().expect("valid options");
+                visitor.visit(router.layer(health.layer()), Kept::ours(health))
+            }
+            Self::OursAround => {
+                let health = RuntimeHealth::builder().start().expect("valid options");
+                let service = health.layer().route_by(route).layer(router);
+                visitor.visit(service, Kept::ours(health))
+            }
+            Self::AxumPrometheus => {
+                let (layer, exporter) = PrometheusMetricLayer::pair();
+                let page = move || exporter.render();
+                let kept = Kept::page("axum_http_requests_total", page);
+                visitor.visit(router.layer(layer), kept)
+            }
+            Self::InFlight => {
+                let (layer, counter) = InFlightRequestsLayer::pair();
+                visitor.visit(router.layer(layer), Kept::alive(counter))
+            }
+            Self::Trace => visitor.visit(router.layer(TraceLayer::new_for_http()), Kept::nothing()),
+            Self::TraceInfo => {
+                tracing_subscriber::fmt()
+                    .with_max_level(Level::INFO)
+                    .with_writer(std::io::sink)
+                    .init();
+                let layer = TraceLayer::new_for_http()
+                    .make_span_with(DefaultMakeSpan::new().level(Level::INFO))
+                    .on_response(DefaultOnResponse::new().level(Level::INFO));
+                visitor.visit(router.layer(layer), Kept::nothing())
+            }
+            Self::OpenTelemetry => {
+                let registry = prometheus::Registry::new();
+                let reader = opentelemetry_prometheus::exporter()
+                    .with_registry(registry.clone())
+                    .build()
+                    .expect("the registry is empty");
+                let provider = SdkMeterProvider::builder().with_reader(reader).build();
+                global::set_meter_provider(provider);
+                let layer = server::LayerBuilder::builder().with_tracing(false).build();
+                let layer = layer.expect("valid options");
+                let page = move || {
+                    prometheus::TextEncoder::new()
+                        .encode_to_string(&registry.gather())
+                        .expect("the metrics are valid")
+                };
+                let kept = Kept::page("http_server_request_duration_seconds_count", page);
+                visitor.visit(router.layer(layer), kept)
+            }
+            Self::Hotpath => {
+                let guard = hotpath::HotpathGuardBuilder::new("bench")
+                    .format(hotpath::Format::None)
+                    .build();
+                let layer = hotpath::AxumLayer::new();
+                visitor.visit(router.layer(layer), Kept::alive(guard))
+            }
+        }
+    }
+}
+
+/// Who uses the service; generic, so that no box is added to what is measured.
+pub trait Visitor {
+    type Output;
+
+    fn visit<S, B>(self, service: S, kept: Kept) -> Self::Output
+    where
+        S: Service<
+                Request<Body>,
+                Response = Response<B>,
+                Error = Infallible,
+                Future: Send + 'static,
+            > + Clone
+            + Send
+            + Sync
+            + 'static,
+        B: http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+            + Send
+            + 'static;
+}
+
+type Recorded = Box<dyn Fn() -> u64 + Send>;
+
+/// What has to live as long as the service, and what it has recorded.
+pub struct Kept {
+    #[expect(dead_code, reason = "ends something when dropped")]
+    alive: Box<dyn Any + Send>,
+    recorded: Option<Recorded>,
+}
+
+impl Kept {
+    fn nothing() -> Self {
+        Self::alive(())
+    }
+
+    fn alive(what: impl Any + Send) -> Self {
+        Self {
+            alive: Box::new(what),
+            recorded: None,
+        }
+    }
+
+    fn page(metric: &'static str, page: impl Fn() -> String + Send + 'static) -> Self {
+        Self {
+            alive: Box::new(()),
+            recorded: Some(Box::new(move || sum(&page(), metric, ""))),
+        }
+    }
+
+    fn ours(health: RuntimeHealth) -> Self {
+        Self::page("runtime_health_requests_total", move || health.render())
+    }
+
+    /// Requests by its own account; `None` if it keeps none.
+    pub fn recorded(&self) -> Option<u64> {
+        self.recorded.as_ref().map(|recorded| recorded())
+    }
+}
+
+/// Names the route where there is no router to do it, as a user's function
+/// would: not by the raw path.
+pub fn route<'r>(head: RequestHead<'r>) -> Option<Cow<'r, str>> {
+    head.uri()
+        .path()
+        .starts_with("/users/")
+        .then_some(Cow::Borrowed("/users/{id}"))
+}
+
+/// The sum of all series of a metric in Prometheus' text format whose labels
+/// contain `label`.
+pub fn sum(text: &str, metric: &str, label: &str) -> u64 {
+    text.lines()
+        .filter_map(|line| {
+            let (labels, value) = line.strip_prefix(metric)?.rsplit_once(' ')?;
+            let ours = labels.starts_with('{') && labels.contains(label);
+            ours.then(|| value.parse::<f64>().ok()).flatten()
+        })
+        .sum::<f64>() as u64
+}
+
+/// What every layer of tower costs an axum router: a box and a call more.
+#[derive(Clone)]
+struct DoNothingLayer;
+
+#[derive(Clone)]
+struct DoNothing<S>(S);
+
+impl<S> Layer<S> for DoNothingLayer {
+    type Service = DoNothing<S>;
+
+    fn layer(&self, inner: S) -> DoNothing<S> {
+        DoNothing(inner)
+    }
+}
+
+impl<S, R> Service<R> for DoNothing<S>
+where
+    S: Service<R>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: R) -> S::Future {
+        self.0.call(request)
+    }
+}

@@ -1,8 +1,8 @@
 //! Whether what was timed was also done: the layers' own counts say so. And
 //! whether it took so long that no noise explains it.
 
+use crate::layers::sum;
 use tower_runtime_health::RuntimeHealth;
-use tower_runtime_health_bench::layers::sum;
 
 /// A health that measures the wake-to-poll delay of one request in so many.
 pub fn health(delay_sampling: u32) -> RuntimeHealth {

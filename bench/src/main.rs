@@ -4,18 +4,12 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `contender` | one way to do the work, its threads and its samples |
 //! | `polls` | nanoseconds a poll: nothing, two clock reads, ours, `TaskMonitor` |
 //! | `requests` | nanoseconds a request: bare, ours, axum-prometheus |
 //! | `tasks` | nanoseconds a pool task: tokio's `spawn_blocking`, ours |
-//! | `check` | whether what was timed was also done |
-//! | `table` | medians, spread, ratios, goals |
 
-mod check;
-mod contender;
 mod polls;
 mod requests;
-mod table;
 mod tasks;
 
 fn main() {

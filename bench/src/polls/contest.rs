@@ -7,9 +7,9 @@ use tower_runtime_health::RuntimeHealth;
 
 use super::POLLS;
 use super::work::{self, Unready};
-use crate::check::{counted, health};
-use crate::contender::{Contender, Work};
-use crate::table::named;
+use tower_runtime_health_bench::check::{counted, health};
+use tower_runtime_health_bench::contender::{Contender, Work};
+use tower_runtime_health_bench::table::named;
 
 pub struct Names;
 

@@ -7,8 +7,8 @@ use std::thread::available_parallelism;
 
 use self::contest::{Contest, Names};
 use self::work::Unready::{Idle, Woken};
-use crate::contender::{Contender, rounds, run};
-use crate::table::{goal, own, print};
+use tower_runtime_health_bench::contender::{Contender, rounds, run};
+use tower_runtime_health_bench::table::{goal, own, print};
 
 const ROUNDS: usize = 151;
 /// Polls a sample: about a millisecond. Shorter than what the scheduler gives

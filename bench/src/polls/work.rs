@@ -12,7 +12,7 @@ use tokio_metrics::TaskMonitor;
 use tower::{Layer, Service, service_fn};
 use tower_runtime_health::RuntimeHealth;
 
-use crate::contender::Work;
+use tower_runtime_health_bench::contender::Work;
 
 /// What the contenders poll: never ready, and without any state, so that next
 /// to nothing is subtracted from the contenders as the cost of polling it.

@@ -8,9 +8,9 @@ use tower::Layer;
 use tower_runtime_health::RuntimeHealth;
 use tower_runtime_health_bench::layers::{route, sum};
 
-use crate::check::{counted, health, health_by_default};
-use crate::contender::{Contender, Work, rounds, run};
-use crate::table::{named, own, print};
+use tower_runtime_health_bench::check::{counted, health, health_by_default};
+use tower_runtime_health_bench::contender::{Contender, Work, rounds, run};
+use tower_runtime_health_bench::table::{named, own, print};
 
 const ROUNDS: usize = 151;
 const REQUESTS: u64 = 4_000;

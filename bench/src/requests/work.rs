@@ -16,7 +16,7 @@ use http_body_util::Full;
 use tower::util::ServiceFn;
 use tower::{Service, service_fn};
 
-use crate::contender::Work;
+use tower_runtime_health_bench::contender::Work;
 
 const HELLO: &[u8] = b"hello";
 

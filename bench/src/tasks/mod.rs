@@ -6,9 +6,9 @@ use tower_runtime_health::RuntimeHealth;
 use tower_runtime_health_bench::layers::sum;
 
 use self::pool::{AWAITED, Pool, QUEUED, ROUTE, STREAMED, Sample, Spawn, TASKS, in_request};
-use crate::check::{at_most, health_by_default};
-use crate::contender::Contender;
-use crate::table::{Figure, goal, median, print};
+use tower_runtime_health_bench::check::{at_most, health_by_default};
+use tower_runtime_health_bench::contender::Contender;
+use tower_runtime_health_bench::table::{Figure, goal, median, print};
 
 const ROUNDS: usize = 601;
 

@@ -73,7 +73,7 @@ impl Shared {
         // One may be going on; the next has begun after this.
         let (enough, end) = (looks() + 2, clock.ticks() + clock.ticks_in(PATIENCE));
         while looks() < enough && clock.ticks() < end {
-            self.instance.alarm.wake();
+            self.instance.terms.alarm.wake();
             std::thread::sleep(Duration::from_millis(1));
         }
     }

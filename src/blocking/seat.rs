@@ -65,7 +65,7 @@ impl Seat {
         self.is_in(task.sequence).then_some(Seated {
             sequence: task.sequence,
             start: task.start,
-            route: task.series.route,
+            route: task.series.route(),
             mark: task.mark,
             site,
         })
@@ -83,20 +83,21 @@ impl Seat {
         if let Some(runtime) = runtime {
             self.slot.set_runtime(runtime);
         }
+        // A task inside of a task, should there be such a thing.
+        self.leave();
         // A reader that sees the new site and then fences sees that the slot
         // was left. Partner: the fence in `read`.
         fence(Ordering::Release);
         self.site.store(site);
-        let series = Series {
-            route,
-            method: METHOD,
-        };
+        let series = Series::new(route, METHOD);
         self.slot.enter(start, series, Phase::Call, mark);
     }
 
     /// Only the owning thread may call it.
     pub(super) fn leave(&self) {
-        self.slot.leave();
+        if self.slot.is_entered() {
+            self.slot.leave();
+        }
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn collect(shared: &Shared) -> Vec<MetricFamily> {
     let series = shared.instance.recorder.snapshot();
     let mut routes = BTreeMap::new();
     for (series, totals) in &series {
-        let route = routes.entry(series.route).or_insert(SeriesTotals::ZERO);
+        let route = routes.entry(series.route()).or_insert(SeriesTotals::ZERO);
         route.add(totals);
     }
     // The names last: each route that was recorded has one by then.
@@ -81,9 +81,9 @@ impl Page<'_> {
             }
         } else {
             for (series, totals) in &self.series {
-                let method = method_name(series.method);
+                let method = method_name(series.method());
                 each(
-                    &[("route", self.route(series.route)), ("method", method)],
+                    &[("route", self.route(series.route())), ("method", method)],
                     totals,
                 );
             }
@@ -147,7 +147,7 @@ impl Page<'_> {
             }
             let stalled = stalls
                 .iter()
-                .filter(|stall| stall.series.route == *route)
+                .filter(|stall| stall.series.route() == *route)
                 .count();
             out.value(&names::STALLED_POLLS, &labels, stalled as f64);
         }
@@ -212,7 +212,7 @@ impl Page<'_> {
         let overflowed: u64 = self
             .series
             .iter()
-            .filter(|(series, _)| series.route == OVERFLOW)
+            .filter(|(series, _)| series.route() == OVERFLOW)
             .map(|(_, totals)| totals.started)
             .sum();
         out.value(&names::ROUTES_OVERFLOWED_TOTAL, &[], overflowed as f64);

@@ -34,8 +34,8 @@ struct StalledPoll {
 pub(super) fn document(shared: &Shared) -> String {
     let instance = &shared.instance;
     let stalls = stalls(instance).into_iter().map(|stall| StalledPoll {
-        route: instance.routes.name(stall.series.route).to_string(),
-        method: method_name(stall.series.method),
+        route: instance.routes.name(stall.series.route()).to_string(),
+        method: method_name(stall.series.method()),
         cause: stall.cause.as_str(),
         phase: stall.phase.as_str(),
         thread: stall.slot.thread().to_owned(),

@@ -1,15 +1,15 @@
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Buf;
-use http::header::CONTENT_LENGTH;
-use http::response::Parts;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use super::guard::PollGuard;
 use super::request::RequestGuard;
+use crate::clock::Clock;
 use crate::recorder::Outcome;
-use crate::slot::Phase;
+use crate::slot::{Mark, Phase};
 
 pin_project! {
     /// Response body of [`HealthService`](super::HealthService): times each
@@ -24,33 +24,10 @@ pin_project! {
     pub struct ResponseBody<B> {
         // Dropped first: what its destructor does belongs to the request.
         #[pin]
-        inner: B,
-        request: Option<RequestGuard>,
+        pub(super) inner: B,
+        pub(super) request: Option<RequestGuard>,
         // Bytes to come, where that is known.
-        remaining: Option<u64>,
-    }
-}
-
-impl<B: Body> ResponseBody<B> {
-    pub(super) fn begin(inner: B, head: &Parts, request: RequestGuard) -> Self {
-        let length = head
-            .headers
-            .get(CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok()?.parse().ok())
-            .or_else(|| inner.size_hint().exact());
-        let mut body = Self {
-            remaining: length,
-            request: Some(request),
-            inner,
-        };
-        if body.inner.is_end_stream() {
-            if let Some(request) = body.request.take() {
-                request.end(Outcome::Completed);
-            }
-        } else if let (Some(0), Some(request)) = (body.remaining, &mut body.request) {
-            request.completes_if_dropped();
-        }
-        body
+        pub(super) remaining: Option<u64>,
     }
 }
 
@@ -81,7 +58,8 @@ impl<B: Body> Body for ResponseBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
-    #[inline]
+    // Never inlined, as the future's `poll`.
+    #[inline(never)]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -90,30 +68,40 @@ impl<B: Body> Body for ResponseBody<B> {
         let Some(request) = this.request else {
             return this.inner.poll_frame(cx);
         };
-        let inner = this.inner.as_mut();
-        let frame = ready!(request.poll(Phase::Body, cx, |cx| inner.poll_frame(cx)));
+        let guard = PollGuard::enter(
+            &mut request.progress,
+            Phase::Body,
+            Clock::ticks,
+            Mark::here(),
+        );
+        let frame = match &request.extra {
+            None => this.inner.as_mut().poll_frame(cx),
+            Some(extra) => extra.poll(guard.as_ref().map(PollGuard::writer), cx, |cx| {
+                this.inner.as_mut().poll_frame(cx)
+            }),
+        };
+        PollGuard::leave(guard);
         let outcome = match &frame {
-            None => Some(Outcome::Completed),
-            Some(Err(_)) => Some(Outcome::Error),
-            Some(Ok(_)) if this.inner.is_end_stream() => Some(Outcome::Completed),
-            Some(Ok(frame)) => {
+            Poll::Pending => return frame,
+            Poll::Ready(None) => Outcome::Completed,
+            Poll::Ready(Some(Err(_))) => Outcome::Error,
+            Poll::Ready(Some(Ok(_))) if this.inner.is_end_stream() => Outcome::Completed,
+            Poll::Ready(Some(Ok(next))) => {
                 // A server stops after either, without asking for the end.
-                if frame.is_trailers() {
+                if next.is_trailers() {
                     request.completes_if_dropped();
-                } else if let (Some(data), Some(remaining)) = (frame.data_ref(), this.remaining) {
+                } else if let (Some(data), Some(remaining)) = (next.data_ref(), this.remaining) {
                     *remaining = remaining.saturating_sub(data.remaining() as u64);
                     if *remaining == 0 {
                         request.completes_if_dropped();
                     }
                 }
-                None
+                return frame;
             }
         };
-        if let (Some(outcome), Some(request)) = (outcome, outcome.and_then(|_| this.request.take()))
-        {
-            request.end(outcome);
-        }
-        Poll::Ready(frame)
+        request.end(outcome);
+        *this.request = None;
+        frame
     }
 
     #[inline]

@@ -1,14 +1,16 @@
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::ResponseBody;
+use super::guard::PollGuard;
 use super::request::RequestGuard;
+use crate::clock::Clock;
 use crate::recorder::Outcome;
-use crate::slot::Phase;
+use crate::slot::{Mark, Phase};
 
 pin_project! {
     /// Response future of [`HealthService`](super::HealthService): times each
@@ -39,28 +41,52 @@ where
 {
     type Output = Result<Response<ResponseBody<B>>, E>;
 
-    #[inline]
+    // Never inlined: while the inner future is polled its frame is on the stack,
+    // and is where a walk up that stack ends. What the inner future gives is not
+    // moved until all is known, since it is large.
+    #[inline(never)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let output = match this.request {
-            Some(request) => ready!(request.poll(Phase::Poll, cx, |cx| this.inner.poll(cx))),
+        let Some(request) = this.request else {
             // Polled after completion: whatever the inner future does then.
-            None => ready!(this.inner.poll(cx)),
+            let output = this.inner.poll(cx);
+            return output.map_ok(|response| response.map(ResponseBody::untimed));
         };
-        Poll::Ready(match (output, this.request.take()) {
-            (Ok(response), Some(mut request)) => {
-                request.response(response.status(), response.headers());
-                let (head, body) = response.into_parts();
-                let body = ResponseBody::begin(body, &head, request);
-                Ok(Response::from_parts(head, body))
-            }
-            (Ok(response), None) => Ok(response.map(ResponseBody::untimed)),
-            (Err(error), request) => {
-                if let Some(request) = request {
-                    request.end(Outcome::Error);
+        let guard = PollGuard::enter(
+            &mut request.progress,
+            Phase::Poll,
+            Clock::ticks,
+            Mark::here(),
+        );
+        let output = match &request.extra {
+            None => this.inner.poll(cx),
+            Some(extra) => extra.poll(guard.as_ref().map(PollGuard::writer), cx, |cx| {
+                this.inner.poll(cx)
+            }),
+        };
+        PollGuard::leave(guard);
+        let remaining = match &output {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(response)) => {
+                let remaining = request.response(response);
+                if response.body().is_end_stream() {
+                    request.end(Outcome::Completed);
+                    *this.request = None;
                 }
-                Err(error)
+                remaining
             }
+            Poll::Ready(Err(_)) => {
+                request.end(Outcome::Error);
+                None
+            }
+        };
+        let request = this.request.take();
+        output.map_ok(|response| {
+            response.map(|inner| ResponseBody {
+                inner,
+                request,
+                remaining,
+            })
         })
     }
 }

@@ -1,71 +1,105 @@
-use std::rc::Rc;
-
 use super::request::Progress;
-use crate::local::Local;
+use crate::clock::Clock;
+use crate::local::Writer;
 use crate::recorder::Outcome;
 use crate::slot::{Mark, Phase};
 
-/// One timed poll: entered when made, left and recorded when dropped, so that
-/// a panicking handler leaves no slot entered.
+/// One timed poll, from `enter` to `leave`. Dropped instead, by a panic that
+/// unwinds, it leaves all the same: no slot stays entered.
 ///
 /// What it was entered with is in the slot and nowhere else.
 pub(super) struct PollGuard<'p> {
-    local: Rc<Local>,
     progress: &'p mut Progress,
 }
 
 impl<'p> PollGuard<'p> {
-    /// `mark` is the frame that holds the guard.
-    #[inline]
+    /// `mark` is the frame that holds the guard. `None` where the poll is not to
+    /// be timed: a layer further out does it already, or the thread's local data
+    /// is gone.
+    #[inline(always)]
     pub(super) fn enter(
-        local: Rc<Local>,
         progress: &'p mut Progress,
         phase: Phase,
-        start: u64,
+        start: impl FnOnce(&Clock) -> u64,
         mark: Mark,
-    ) -> Self {
-        local.slot.enter(start, progress.series, phase, mark);
-        progress.instance.alarm.ring();
-        Self { local, progress }
+    ) -> Option<Self> {
+        if !progress.writer.is_here() && !progress.writer.bring_here() {
+            return None;
+        }
+        let writer = &*progress.writer;
+        let (slot, terms) = (&*writer.slot, &*writer.terms);
+        if slot.is_entered() {
+            return None;
+        }
+        slot.enter(start(&terms.clock), writer.series, phase, mark);
+        terms.alarm.ring();
+        Some(Self { progress })
     }
 
-    /// Records a wake-to-poll delay that ended with this poll.
-    #[cold]
-    pub(super) fn delayed(&self, ticks: u64) {
-        if let Some(cells) = self.local.shard.cells(self.progress.series) {
-            cells.schedule_delay(self.progress.instance.recorder.bounds(), ticks);
+    /// The poll has returned. Not left to the destructor: this is inlined, a
+    /// destructor that runs on two ways is not.
+    #[inline(always)]
+    pub(super) fn leave(this: Option<Self>) {
+        if let Some(guard) = this {
+            guard.record();
         }
     }
 
-    #[cold]
-    fn note_blocking(&self, ticks: u64) {
-        if let Some(cause) = self.local.slot.note_ended(ticks)
-            && let Some(cells) = self.local.shard.cells(self.progress.series)
-        {
-            cells.blocking_poll(cause, ticks);
+    #[inline(always)]
+    fn record(self) {
+        let writer = &*self.progress.writer;
+        let (slot, terms) = (&*writer.slot, &*writer.terms);
+        let end = terms.clock.ticks();
+        // Below 0, which wraps, is rare: the long way sees to it.
+        let ticks = end.wrapping_sub(slot.started());
+        // No threshold is below the first bound.
+        if ticks <= terms.bounds.poll[0] {
+            slot.leave();
+            writer.cells.short_poll(ticks);
+        } else {
+            record_long(self.progress, end);
         }
+        self.progress.last_poll_ended = end;
+        std::mem::forget(self);
+    }
+
+    /// What the poll is recorded by.
+    #[inline(always)]
+    pub(super) fn writer(&self) -> &Writer {
+        &self.progress.writer
     }
 }
 
 impl Drop for PollGuard<'_> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        let instance = &*self.progress.instance;
-        let end = instance.clock.ticks();
-        // Cores' counters may differ by a few ticks, and the thread may have
-        // changed cores.
-        let ticks = end.saturating_sub(self.local.slot.started());
-        if ticks >= instance.threshold {
-            self.note_blocking(ticks);
-        }
-        self.local.slot.leave();
-        if let Some(cells) = self.local.shard.cells(self.progress.series) {
-            cells.poll(instance.recorder.bounds(), ticks);
-        }
-        self.progress.last_poll_ended = end;
-        // Reads one process-wide number while nothing unwinds.
-        if std::thread::panicking() {
-            self.progress.outcome = Outcome::Error;
-        }
+        unwound(self.progress);
     }
+}
+
+// These take what the guard holds, not the guard, which has no address then and
+// stays in registers.
+
+/// A poll has ended that took longer than most.
+#[inline(never)]
+fn record_long(progress: &Progress, end: u64) {
+    let writer = &*progress.writer;
+    // Cores' counters may differ by a few ticks, and the thread may have
+    // changed cores.
+    let ticks = end.saturating_sub(writer.slot.started());
+    if ticks >= writer.terms.threshold
+        && let Some(cause) = writer.slot.note_ended(ticks)
+    {
+        writer.cells.blocking_poll(cause, ticks);
+    }
+    writer.slot.leave();
+    writer.cells.poll(&writer.terms.bounds, ticks);
+}
+
+#[cold]
+fn unwound(progress: &mut Progress) {
+    let end = progress.writer.terms.clock.ticks();
+    record_long(progress, end);
+    progress.last_poll_ended = end;
+    progress.outcome = Outcome::Error;
 }

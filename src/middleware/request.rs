@@ -1,31 +1,36 @@
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Context;
 
-use http::{HeaderMap, Method, StatusCode};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Method, Response, StatusCode};
+use http_body::Body;
 
 use super::delay::WakeDelay;
-use super::guard::PollGuard;
-use crate::clock::Clock;
 use crate::instance::Instance;
-use crate::local::Local;
-use crate::recorder::{Outcome, RouteId, Series, SeriesCells};
-use crate::route::{Found, OVERFLOW, UNMATCHED, grpc_serves, method_id};
-use crate::slot::{Mark, Phase};
+use crate::local::{Local, Writer};
+use crate::recorder::{MethodId, Outcome, Series};
+use crate::route::{CONNECT, Found, HEAD, OVERFLOW, UNMATCHED, grpc_serves, method_id};
 
 /// One request, from `call` to its end. Counted exactly once: when this is
 /// dropped, wherever that is.
+///
+/// Small, since it is moved with the response: into axum's boxed future, into
+/// the body, into axum's boxed body.
 #[derive(Debug)]
 pub(super) struct RequestGuard {
-    progress: Progress,
+    pub(super) progress: Progress,
     /// In ticks.
     started: u64,
     /// False inside another layer of the same instance, which counts it.
     counted: bool,
-    is_head: bool,
-    is_connect: bool,
+    pub(super) extra: Option<Box<Extra>>,
+}
+
+/// What few requests have.
+#[derive(Debug)]
+pub(super) struct Extra {
     /// The gRPC path this request would be labelled with, if its method turns
-    /// out to exist. Allocated for the first requests of each method only.
+    /// out to exist. For the first requests of each method only.
     unconfirmed: Option<Box<str>>,
     delay: Option<WakeDelay>,
 }
@@ -33,8 +38,8 @@ pub(super) struct RequestGuard {
 /// What each poll of a request reads and writes.
 #[derive(Debug)]
 pub(super) struct Progress {
-    pub(super) instance: Arc<Instance>,
-    pub(super) series: Series,
+    /// Of the thread this was last polled on.
+    pub(super) writer: Arc<Writer>,
     /// When the last timed poll ended, in ticks.
     pub(super) last_poll_ended: u64,
     /// The outcome, should the request be dropped now.
@@ -42,124 +47,102 @@ pub(super) struct Progress {
 }
 
 impl RequestGuard {
+    #[inline(always)]
     pub(super) fn begin(instance: &Arc<Instance>, method: &Method, found: Found<'_>) -> Self {
-        let local = Local::of(instance);
-        let counted = local.as_ref().is_none_or(|local| !local.slot.is_entered());
-        let (route, unconfirmed) = resolve(instance, local.as_deref(), found);
-        let series = Series {
-            route,
-            method: method_id(method),
+        let method = method_id(method);
+        let Some(local) = Local::of(instance) else {
+            return Self::begin_apart(instance, method, found);
         };
-        let started = instance.clock.ticks();
-        let delay = local
-            .as_ref()
-            .filter(|local| counted && local.measures_delay(instance, started))
-            .map(|_| WakeDelay::new(instance.clock.clone()));
-        let request = Self {
+        let recent = match &found {
+            Found::Template(name) => local.recent_writer(name, method),
+            Found::Matched { template, .. } => local.recent_writer(template, method),
+            _ => None,
+        };
+        let (writer, unconfirmed) = match recent {
+            Some(writer) => (writer, None),
+            None => find_writer(instance, &local, method, found),
+        };
+        let counted = !local.slot.is_entered();
+        let started = writer.terms.clock.ticks();
+        let delayed = counted && local.measures_delay(instance, started);
+        let extra = if delayed || unconfirmed.is_some() {
+            Some(Extra::new(instance, delayed, unconfirmed))
+        } else {
+            None
+        };
+        if counted {
+            writer.cells.request_started();
+        }
+        Self {
             progress: Progress {
-                instance: Arc::clone(instance),
-                series,
+                writer,
                 last_poll_ended: started,
                 outcome: Outcome::Cancelled,
             },
             started,
             counted,
-            is_head: method == Method::HEAD,
-            is_connect: method == Method::CONNECT,
-            unconfirmed,
-            delay,
-        };
-        if counted {
-            request.record(local, SeriesCells::request_started);
-        }
-        request
-    }
-
-    /// Times the call of the inner service, which begins with the request.
-    #[inline]
-    pub(super) fn call<T>(&mut self, inner: impl FnOnce() -> T) -> T {
-        let started = self.started;
-        self.timed(Phase::Call, |_| started, inner)
-    }
-
-    /// Gives on what `inner` gives without ever holding it: it may be large,
-    /// and this runs for each poll.
-    ///
-    /// Never inlined, and its guard is dropped after `inner`: its frame is on
-    /// the stack as long as `inner` runs, and is where a walk up that stack
-    /// ends.
-    #[inline(never)]
-    fn timed<T>(
-        &mut self,
-        phase: Phase,
-        start: impl FnOnce(&Clock) -> u64,
-        inner: impl FnOnce() -> T,
-    ) -> T {
-        match Local::of(&self.progress.instance) {
-            Some(local) if !local.slot.is_entered() => {
-                let start = start(&self.progress.instance.clock);
-                let _poll = PollGuard::enter(local, &mut self.progress, phase, start, Mark::here());
-                inner()
-            }
-            // A layer further out times this thread already, or the thread is
-            // being torn down.
-            _ => inner(),
+            extra,
         }
     }
 
-    /// Times one poll.
-    #[inline]
-    pub(super) fn poll<T>(
-        &mut self,
-        phase: Phase,
-        cx: &mut Context<'_>,
-        inner: impl FnOnce(&mut Context<'_>) -> T,
-    ) -> T {
-        if self.delay.is_none() {
-            return self.timed(phase, Clock::ticks, || inner(cx));
-        }
-        self.poll_with_delay(phase, cx, inner)
-    }
-
-    /// As `timed`, and for the same reason never inlined.
+    /// On a thread whose local data is torn down: it is timed on others only.
     #[cold]
-    #[inline(never)]
-    fn poll_with_delay<T>(
-        &mut self,
-        phase: Phase,
-        cx: &mut Context<'_>,
-        inner: impl FnOnce(&mut Context<'_>) -> T,
-    ) -> T {
-        match (Local::of(&self.progress.instance), &self.delay) {
-            (Some(local), Some(delay)) if !local.slot.is_entered() => {
-                let start = self.progress.instance.clock.ticks();
-                let poll = PollGuard::enter(local, &mut self.progress, phase, start, Mark::here());
-                if let Some(ticks) = delay.poll_begins(cx.waker(), start) {
-                    poll.delayed(ticks);
-                }
-                inner(&mut Context::from_waker(delay.waker()))
-            }
-            _ => inner(cx),
+    fn begin_apart(instance: &Arc<Instance>, method: MethodId, found: Found<'_>) -> Self {
+        let route = match found.settled() {
+            Found::Template(name) => instance.routes.intern(&name),
+            _ => UNMATCHED,
+        };
+        let writer = Arc::new(Writer::of_nobody(instance, Series::new(route, method)));
+        writer.request_started_apart();
+        let started = instance.clock.ticks();
+        Self {
+            progress: Progress {
+                writer,
+                last_poll_ended: started,
+                outcome: Outcome::Cancelled,
+            },
+            started,
+            counted: true,
+            extra: None,
         }
     }
 
-    /// The response's head is there.
-    pub(super) fn response(&mut self, status: StatusCode, headers: &HeaderMap) {
-        if let Some(path) = self.unconfirmed.take()
-            && grpc_serves(status, headers)
-        {
-            // Later requests find it; this one ends where it was begun.
-            self.progress.instance.routes.intern(&path);
+    /// Its first poll is timed from the request's beginning on: one reading of
+    /// the clock less.
+    #[inline(always)]
+    pub(super) fn started(&self) -> u64 {
+        self.started
+    }
+
+    /// The response is there, but for its content. Gives how many bytes are to
+    /// come, where that is known.
+    #[inline]
+    pub(super) fn response<B: Body>(&mut self, response: &Response<B>) -> Option<u64> {
+        if let Some(extra) = &mut self.extra {
+            extra.response(&self.progress, response.status(), response.headers());
         }
-        // No content follows (RFC 9110, 6.4.1): servers drop the body unpolled.
-        let bodyless = self.is_head
-            || (self.is_connect && status.is_success())
-            || status.is_informational()
-            || status == StatusCode::NO_CONTENT
-            || status == StatusCode::NOT_MODIFIED;
-        if bodyless {
+        // The body first: most know their length, and a header has to be looked up.
+        let length = response.body().size_hint().exact().or_else(|| {
+            let value = response.headers().get(CONTENT_LENGTH)?;
+            value.to_str().ok()?.parse().ok()
+        });
+        if length == Some(0) || self.has_no_content(response.status()) {
             self.completes_if_dropped();
         }
+        length
+    }
+
+    /// Whether no content follows the head (RFC 9110, 6.4.1): servers drop the
+    /// body unpolled.
+    #[inline]
+    fn has_no_content(&self, status: StatusCode) -> bool {
+        let method = self.progress.writer.series.method();
+        method == HEAD
+            || (method == CONNECT && status.is_success())
+            || (status != StatusCode::OK
+                && (status.is_informational()
+                    || status == StatusCode::NO_CONTENT
+                    || status == StatusCode::NOT_MODIFIED))
     }
 
     /// All there is to send was handed over, though the end was not asked for.
@@ -169,7 +152,7 @@ impl RequestGuard {
 
     /// The request has ended, with the poll that was timed last.
     #[inline]
-    pub(super) fn end(mut self, outcome: Outcome) {
+    pub(super) fn end(&mut self, outcome: Outcome) {
         self.progress.outcome = outcome;
         self.count_end(self.progress.last_poll_ended);
     }
@@ -178,28 +161,47 @@ impl RequestGuard {
     fn count_end(&mut self, now: u64) {
         if std::mem::take(&mut self.counted) {
             let ticks = now.saturating_sub(self.started);
-            let (bounds, outcome) = (
-                self.progress.instance.recorder.bounds(),
-                self.progress.outcome,
-            );
-            let local = Local::of(&self.progress.instance);
-            self.record(local, |cells| cells.request_ended(bounds, outcome, ticks));
+            let outcome = self.progress.outcome;
+            self.progress.writer.request_ended(outcome, ticks);
         }
     }
+}
 
-    #[inline]
-    fn record(&self, local: Option<Rc<Local>>, record: impl FnOnce(&SeriesCells)) {
-        match local {
-            Some(local) => {
-                if let Some(cells) = local.shard.cells(self.progress.series) {
-                    record(cells);
-                }
-            }
-            None => self
-                .progress
-                .instance
-                .recorder
-                .record_without_thread(self.progress.series, record),
+impl Extra {
+    #[cold]
+    fn new(instance: &Instance, delayed: bool, unconfirmed: Option<Box<str>>) -> Box<Self> {
+        Box::new(Self {
+            unconfirmed,
+            delay: delayed.then(|| WakeDelay::new(instance.clock.clone())),
+        })
+    }
+
+    /// Polls with the waker that measures the delay, if there is one.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn poll<T>(
+        &self,
+        timed_by: Option<&Writer>,
+        cx: &mut Context<'_>,
+        inner: impl FnOnce(&mut Context<'_>) -> T,
+    ) -> T {
+        let (Some(delay), Some(writer)) = (&self.delay, timed_by) else {
+            return inner(cx);
+        };
+        if let Some(ticks) = delay.poll_begins(cx.waker(), writer.slot.started()) {
+            writer.cells.schedule_delay(&writer.terms.bounds, ticks);
+        }
+        inner(&mut Context::from_waker(delay.waker()))
+    }
+
+    #[cold]
+    fn response(&mut self, progress: &Progress, status: StatusCode, headers: &HeaderMap) {
+        if let Some(path) = self.unconfirmed.take()
+            && grpc_serves(status, headers)
+            && let Some(instance) = progress.writer.instance()
+        {
+            // Later requests find it; this one ends where it was begun.
+            instance.routes.intern(&path);
         }
     }
 }
@@ -207,38 +209,39 @@ impl RequestGuard {
 impl Drop for RequestGuard {
     fn drop(&mut self) {
         if self.counted {
-            let now = self.progress.instance.clock.ticks();
+            let now = self.progress.writer.terms.clock.ticks();
             self.count_end(now);
         }
     }
 }
 
-/// The route to count under and, if only the answer can tell, the name that
-/// would be better.
-fn resolve(
-    instance: &Instance,
-    local: Option<&Local>,
+/// What to count a request under and, if only the answer can tell, the name
+/// that would be better.
+#[inline(never)]
+fn find_writer(
+    instance: &Arc<Instance>,
+    local: &Local,
+    method: MethodId,
     found: Found<'_>,
-) -> (RouteId, Option<Box<str>>) {
-    let routes = &instance.routes;
-    // The cache is borrowed here only, and nothing below calls user code.
-    let Some(mut cache) = local.and_then(|local| local.routes.try_borrow_mut().ok()) else {
-        return match found {
-            Found::Template(name) => (routes.intern(&name), None),
-            Found::GrpcPath { .. } | Found::Unmatched => (UNMATCHED, None),
-        };
+) -> (Arc<Writer>, Option<Box<str>>) {
+    let (route, unconfirmed) = match found.settled() {
+        Found::Template(name) => {
+            return (local.writer_named(instance, &name, method), None);
+        }
+        Found::GrpcPath { path, otherwise } => {
+            let is_full = local.knows_all_routes(instance);
+            match (local.known_route(instance, path), otherwise) {
+                (Some(route), _) => (route, None),
+                (None, Some(template)) => (
+                    local.route_named(instance, template),
+                    (!is_full).then(|| path.into()),
+                ),
+                (None, None) if is_full => (OVERFLOW, None),
+                (None, None) => (UNMATCHED, Some(path.into())),
+            }
+        }
+        Found::Matched { .. } | Found::Unmatched => (UNMATCHED, None),
     };
-    match found {
-        Found::Template(name) => (cache.find_or_intern(routes, &name), None),
-        Found::Unmatched => (UNMATCHED, None),
-        Found::GrpcPath { path, otherwise } => match (cache.find(routes, path), otherwise) {
-            (Some(route), _) => (route, None),
-            (None, Some(template)) => (
-                cache.find_or_intern(routes, template),
-                (!cache.is_full(routes)).then(|| path.into()),
-            ),
-            (None, None) if cache.is_full(routes) => (OVERFLOW, None),
-            (None, None) => (UNMATCHED, Some(path.into())),
-        },
-    }
+    let series = Series::new(route, method);
+    (local.writer(instance, series), unconfirmed)
 }

@@ -5,10 +5,12 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
+use super::guard::PollGuard;
 use super::request::RequestGuard;
 use super::{ResponseBody, ResponseFuture};
 use crate::health::Owner;
 use crate::route::{AutoRoute, RequestHead, RouteLabel};
+use crate::slot::{Mark, Phase};
 
 /// A service whose requests are counted and whose polls are timed.
 ///
@@ -64,10 +66,15 @@ where
         self.inner.poll_ready(cx)
     }
 
+    // Never inlined, as the future's `poll`.
+    #[inline(never)]
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let found = self.route.find(RequestHead::new(&request));
-        let mut guard = RequestGuard::begin(self.owner.instance(), request.method(), found);
-        let inner = guard.call(|| self.inner.call(request));
-        ResponseFuture::new(inner, guard)
+        let mut timed = RequestGuard::begin(self.owner.instance(), request.method(), found);
+        let started = timed.started();
+        let guard = PollGuard::enter(&mut timed.progress, Phase::Call, |_| started, Mark::here());
+        let inner = self.inner.call(request);
+        PollGuard::leave(guard);
+        ResponseFuture::new(inner, timed)
     }
 }

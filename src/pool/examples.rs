@@ -94,7 +94,7 @@ fn example(holding: &Holding, now: u64, shared: &Shared) -> Option<(PoolExample,
         mark: task.mark,
         is_same: Box::new(move || same.is_in(sequence)),
     };
-    let glance = shared.desk.ask(&instance.alarm, question)?;
+    let glance = shared.desk.ask(&instance.terms.alarm, question)?;
     let example = PoolExample {
         route: instance.routes.name(task.route),
         site: format!("{}:{}", task.site.file(), task.site.line()).into(),

@@ -31,11 +31,49 @@ pub(crate) const METHODS: usize = 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct MethodId(pub(crate) u8);
 
-/// What a request is counted under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Series {
-    pub(crate) route: RouteId,
-    pub(crate) method: MethodId,
+/// What a request is counted under: a route and a method, in one word, since
+/// each poll hands it to the slot.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Series(u32);
+
+impl Series {
+    /// The lower bits are the method's: [`METHODS`] have room there, and the
+    /// rest is more than there can be routes.
+    const METHOD_BITS: u32 = 4;
+
+    #[inline]
+    pub(crate) const fn new(route: RouteId, method: MethodId) -> Self {
+        Self(route.0 << Self::METHOD_BITS | method.0 as u32)
+    }
+
+    #[inline]
+    pub(crate) fn route(self) -> RouteId {
+        RouteId(self.0 >> Self::METHOD_BITS)
+    }
+
+    #[inline]
+    pub(crate) fn method(self) -> MethodId {
+        MethodId((self.0 & ((1 << Self::METHOD_BITS) - 1)) as u8)
+    }
+
+    /// All of it, to be given to [`from_bits`](Self::from_bits).
+    #[inline]
+    pub(crate) fn to_bits(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+}
+
+impl std::fmt::Debug for Series {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Series")
+            .field(&self.route())
+            .field(&self.method())
+            .finish()
+    }
 }
 
 /// How many values the label `cause` has.

@@ -1,8 +1,9 @@
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::histogram::Histogram;
-use super::{Bounds, CAUSES, CauseId, METHODS, Series};
-use crate::primitive::{AtomicU64, Ordering, add_exclusive};
+use super::{Bounds, CAUSES, CauseId, Series};
+use crate::primitive::{AtomicU64, Ordering, add_exclusive, lock};
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +46,8 @@ pub(crate) struct SeriesCells {
     pub(super) delay: OnceLock<Box<Histogram<9>>>,
 }
 
-impl SeriesCells {
-    pub(super) fn new() -> Self {
+impl Default for SeriesCells {
+    fn default() -> Self {
         Self {
             poll: Histogram::new(),
             request: Histogram::new(),
@@ -56,10 +57,18 @@ impl SeriesCells {
             delay: OnceLock::new(),
         }
     }
+}
 
+impl SeriesCells {
     #[inline]
     pub(crate) fn poll(&self, bounds: &Bounds, ticks: u64) {
         self.poll.record_exclusive(&bounds.poll, ticks);
+    }
+
+    /// A poll within the first bound, as most are.
+    #[inline]
+    pub(crate) fn short_poll(&self, ticks: u64) {
+        self.poll.record_first(ticks);
     }
 
     pub(crate) fn blocking_poll(&self, cause: CauseId, ticks: u64) {
@@ -110,73 +119,36 @@ impl SeriesCells {
     }
 }
 
-#[derive(Debug)]
-struct RouteCells {
-    methods: [OnceLock<Box<SeriesCells>>; METHODS],
-}
-
 /// What one thread has recorded: single writer, any number of readers.
 ///
 /// Cells are allocated when a thread first sees a route and method, so memory
-/// follows the routes in use, not the cap.
-#[derive(Debug)]
+/// follows the routes in use, not the cap. The thread keeps hold of its cells:
+/// the lock is taken to find them for the first time, and by readers.
+#[derive(Debug, Default)]
 pub(crate) struct Shard {
-    routes: Box<[OnceLock<Box<RouteCells>>]>,
+    cells: Mutex<BTreeMap<Series, Arc<SeriesCells>>>,
 }
 
 impl Shard {
-    pub(crate) fn new(routes: usize) -> Self {
-        Self {
-            routes: (0..routes).map(|_| OnceLock::new()).collect(),
-        }
-    }
-
-    /// The cells to write to. `None` only for an id of another instance, whose
-    /// table may be longer than this one.
-    #[inline]
-    pub(crate) fn cells(&self, series: Series) -> Option<&SeriesCells> {
-        let route = self.routes.get(series.route.0 as usize)?;
-        let method = match route.get() {
-            Some(route) => route,
-            None => route.get_or_init(|| {
-                Box::new(RouteCells {
-                    methods: std::array::from_fn(|_| OnceLock::new()),
-                })
-            }),
-        }
-        .methods
-        .get(series.method.0 as usize)?;
-        Some(match method.get() {
-            Some(cells) => cells,
-            None => method.get_or_init(|| Box::new(SeriesCells::new())),
-        })
+    /// The cells to write to.
+    pub(crate) fn cells(&self, series: Series) -> Arc<SeriesCells> {
+        let mut cells = lock(&self.cells);
+        let of_series = cells.entry(series).or_default();
+        Arc::clone(of_series)
     }
 
     /// All cells there are, by series.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Series, &SeriesCells)> {
-        self.routes.iter().zip(0..).flat_map(|(route, route_id)| {
-            route.get().into_iter().flat_map(move |route| {
-                route
-                    .methods
-                    .iter()
-                    .zip(0..)
-                    .filter_map(move |(cells, method_id)| {
-                        let series = Series {
-                            route: super::RouteId(route_id),
-                            method: super::MethodId(method_id),
-                        };
-                        Some((series, &**cells.get()?))
-                    })
-            })
-        })
+    pub(super) fn list(&self) -> Vec<(Series, Arc<SeriesCells>)> {
+        let cells = lock(&self.cells);
+        let each = cells.iter();
+        each.map(|(series, cells)| (*series, Arc::clone(cells)))
+            .collect()
     }
 
     /// Adds what another shard holds. Only the one writer may call it.
     pub(super) fn absorb(&self, other: &Self) {
-        for (series, theirs) in other.iter() {
-            if let Some(mine) = self.cells(series) {
-                mine.absorb(theirs);
-            }
+        for (series, theirs) in other.list() {
+            self.cells(series).absorb(&theirs);
         }
     }
 }

@@ -10,7 +10,6 @@ use crate::primitive::{Ordering, lock};
 #[derive(Debug)]
 pub(crate) struct Recorder {
     bounds: Bounds,
-    routes: usize,
     threads: Mutex<Threads>,
 }
 
@@ -35,14 +34,12 @@ pub(crate) struct SeriesTotals {
 }
 
 impl Recorder {
-    /// `routes`: how many route ids there can be.
-    pub(crate) fn new(bounds: Bounds, routes: usize) -> Self {
+    pub(crate) fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
-            routes,
             threads: Mutex::new(Threads {
                 live: Vec::new(),
-                retired: Shard::new(routes),
+                retired: Shard::default(),
             }),
         }
     }
@@ -54,7 +51,7 @@ impl Recorder {
 
     /// A shard for the calling thread, which alone may write to it.
     pub(crate) fn register(&self) -> Arc<Shard> {
-        let shard = Arc::new(Shard::new(self.routes));
+        let shard = Arc::new(Shard::default());
         lock(&self.threads).live.push(Arc::clone(&shard));
         shard
     }
@@ -70,9 +67,9 @@ impl Recorder {
     /// Records from a thread whose local data is already gone: a runtime that
     /// is dropped while its thread ends drops its requests there.
     pub(crate) fn record_without_thread(&self, series: Series, record: impl FnOnce(&SeriesCells)) {
-        if let Some(cells) = lock(&self.threads).retired.cells(series) {
-            record(cells);
-        }
+        // Under the lock: whoever holds it is the one writer.
+        let threads = lock(&self.threads);
+        record(&threads.retired.cells(series));
     }
 
     /// The sum over all threads. Writers are never made to wait: the lock is
@@ -81,25 +78,26 @@ impl Recorder {
         let mut totals = BTreeMap::new();
         let live = {
             let threads = lock(&self.threads);
-            for (series, cells) in threads.retired.iter() {
+            for (series, cells) in threads.retired.list() {
                 let entry = totals.entry(series).or_insert(SeriesTotals::ZERO);
-                entry.add_ended(cells);
-                entry.add_rest(cells);
+                entry.add_ended(&cells);
+                entry.add_rest(&cells);
             }
             threads.live.clone()
         };
-        // All ends first, then all starts: see `SeriesCells::ended`.
-        for (series, cells) in live.iter().flat_map(|shard| shard.iter()) {
+        // All ends first, then all starts: see `SeriesCells::ended`. Listed anew:
+        // the start may be in cells that are younger than the first list.
+        for (series, cells) in live.iter().flat_map(|shard| shard.list()) {
             totals
                 .entry(series)
                 .or_insert(SeriesTotals::ZERO)
-                .add_ended(cells);
+                .add_ended(&cells);
         }
-        for (series, cells) in live.iter().flat_map(|shard| shard.iter()) {
+        for (series, cells) in live.iter().flat_map(|shard| shard.list()) {
             totals
                 .entry(series)
                 .or_insert(SeriesTotals::ZERO)
-                .add_rest(cells);
+                .add_rest(&cells);
         }
         totals
     }
@@ -163,17 +161,14 @@ mod tests {
     use super::*;
     use crate::recorder::{MethodId, Outcome, RouteId};
 
-    const SERIES: Series = Series {
-        route: RouteId(1),
-        method: MethodId(0),
-    };
+    const SERIES: Series = Series::new(RouteId(1), MethodId(0));
 
     fn recorder() -> Recorder {
-        Recorder::new(Bounds::new(|seconds| (seconds * 1e9) as u64), 4)
+        Recorder::new(Bounds::new(|seconds| (seconds * 1e9) as u64))
     }
 
     fn request(recorder: &Recorder, shard: &Shard) {
-        let cells = shard.cells(SERIES).unwrap();
+        let cells = shard.cells(SERIES);
         cells.request_started();
         cells.poll(recorder.bounds(), 1_000);
         cells.request_ended(recorder.bounds(), Outcome::Completed, 2_000_000);
@@ -242,14 +237,5 @@ mod tests {
         let recorder = recorder();
         recorder.record_without_thread(SERIES, SeriesCells::request_started);
         assert_eq!(recorder.snapshot()[&SERIES].in_flight(), 1);
-    }
-
-    #[test]
-    fn an_id_of_another_instance_is_refused() {
-        let foreign = Series {
-            route: RouteId(99),
-            method: MethodId(0),
-        };
-        assert!(recorder().register().cells(foreign).is_none());
     }
 }

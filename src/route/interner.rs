@@ -89,11 +89,16 @@ pub(crate) struct RouteCache {
 }
 
 impl RouteCache {
-    /// The id of a name that somebody has interned.
+    /// The id of a name that this thread has met.
     #[inline]
+    pub(crate) fn get(&self, name: &str) -> Option<RouteId> {
+        self.names.get(name).copied()
+    }
+
+    /// The id of a name that somebody has interned.
     pub(crate) fn find(&mut self, interner: &Interner, name: &str) -> Option<RouteId> {
-        if let Some(id) = self.names.get(name) {
-            return Some(*id);
+        if let Some(id) = self.get(name) {
+            return Some(id);
         }
         if self.generation == interner.generation.load(Ordering::Acquire) {
             return None;
@@ -103,7 +108,6 @@ impl RouteCache {
     }
 
     /// The id of a name, interned now if need be.
-    #[inline]
     pub(crate) fn find_or_intern(&mut self, interner: &Interner, name: &str) -> RouteId {
         match self.find(interner, name) {
             Some(id) => id,

@@ -62,10 +62,17 @@ pub trait RouteLabel: sealed::Sealed + Clone {
 }
 
 /// How far a route is known when its request arrives.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Found<'r> {
     /// This is its template.
     Template(Cow<'r, str>),
+    /// A router's template. The path of a gRPC request may say more if it ends
+    /// in a wildcard: see [`settled`](Self::settled), not needed where it is
+    /// known to be none.
+    Matched {
+        template: &'r str,
+        head: RequestHead<'r>,
+    },
     /// The path of a gRPC request: a label if the service turns out to serve
     /// it; `otherwise` until then.
     GrpcPath {
@@ -96,19 +103,38 @@ impl AutoRoute {
 impl RouteLabel for AutoRoute {
     #[inline]
     fn find<'r>(&self, head: RequestHead<'r>) -> Found<'r> {
-        let template = matched_path(head.extensions);
-        match template {
-            Some(template) if !template.contains("/{*") => Found::Template(Cow::Borrowed(template)),
-            otherwise if grpc::is_grpc(head.headers) && grpc::is_method_path(head.uri.path()) => {
-                Found::GrpcPath {
-                    path: head.uri.path(),
-                    otherwise,
-                }
-            }
-            Some(template) => Found::Template(Cow::Borrowed(template)),
-            None => Found::Unmatched,
+        match matched_path(head.extensions) {
+            Some(template) => Found::Matched { template, head },
+            None => grpc_path(head, None).unwrap_or(Found::Unmatched),
         }
     }
+}
+
+impl<'r> Found<'r> {
+    /// A template, or the path of a gRPC request where the template is a
+    /// wildcard.
+    pub(crate) fn settled(self) -> Self {
+        let Self::Matched { template, head } = self else {
+            return self;
+        };
+        is_wildcard(template)
+            .then(|| grpc_path(head, Some(template)))
+            .flatten()
+            .unwrap_or(Found::Template(Cow::Borrowed(template)))
+    }
+}
+
+fn grpc_path<'r>(head: RequestHead<'r>, otherwise: Option<&'r str>) -> Option<Found<'r>> {
+    let path = head.uri.path();
+    let is_grpc = grpc::is_grpc(head.headers) && grpc::is_method_path(path);
+    is_grpc.then_some(Found::GrpcPath { path, otherwise })
+}
+
+/// Whether a template ends in a wildcard, as `/{*rest}` does: it can have one
+/// nowhere else.
+pub(crate) fn is_wildcard(template: &str) -> bool {
+    let last = template.rsplit_once('/');
+    last.is_some_and(|(_, segment)| segment.starts_with("{*"))
 }
 
 #[cfg(feature = "axum")]
@@ -161,18 +187,30 @@ mod tests {
             .header("content-type", "application/grpc")
             .body(())
             .unwrap();
-        assert_eq!(
-            AutoRoute::new().find(RequestHead::new(&grpc)),
-            Found::GrpcPath {
-                path: "/pkg.Svc/Do",
-                otherwise: None
-            }
+        let found = AutoRoute::new().find(RequestHead::new(&grpc));
+        assert!(
+            matches!(
+                found,
+                Found::GrpcPath {
+                    path: "/pkg.Svc/Do",
+                    otherwise: None
+                }
+            ),
+            "{found:?}"
         );
         let plain = Request::post("/pkg.Svc/Do").body(()).unwrap();
-        assert_eq!(
-            AutoRoute::new().find(RequestHead::new(&plain)),
-            Found::Unmatched
-        );
+        let found = AutoRoute::new().find(RequestHead::new(&plain));
+        assert!(matches!(found, Found::Unmatched), "{found:?}");
+    }
+
+    #[test]
+    fn a_wildcard_is_the_last_segment() {
+        for template in ["/{*rest}", "/a/{*rest}", "/a/{b}/{*c}"] {
+            assert!(is_wildcard(template), "{template}");
+        }
+        for template in ["", "/", "/a", "/{a}", "/a/{b}", "a{*b}", "/{{*a}}"] {
+            assert!(!is_wildcard(template), "{template}");
+        }
     }
 
     #[test]
@@ -185,9 +223,10 @@ mod tests {
         }
         let route = named(|head| head.uri().path().split('/').nth(1).map(Cow::Borrowed));
         let request = Request::get("/users/7").body(()).unwrap();
-        assert_eq!(
-            route.find(RequestHead::new(&request)),
-            Found::Template(Cow::Borrowed("users"))
+        let found = route.find(RequestHead::new(&request));
+        assert!(
+            matches!(&found, Found::Template(name) if name == "users"),
+            "{found:?}"
         );
     }
 }

@@ -7,6 +7,11 @@ const METHOD_NAMES: [&str; METHODS] = [
     "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "CONNECT", "TRACE", "_OTHER",
 ];
 
+/// No content follows its answers.
+pub(crate) const HEAD: MethodId = MethodId(4);
+/// No content follows those of its answers that are a success.
+pub(crate) const CONNECT: MethodId = MethodId(7);
+
 /// The value of the label `method` for an id.
 pub(crate) fn method_name(id: MethodId) -> &'static str {
     // All ids come from `method_id`; the default is for form.

@@ -14,6 +14,6 @@ mod method;
 
 pub(crate) use grpc::serves as grpc_serves;
 pub(crate) use interner::{Interner, NONE, OVERFLOW, RouteCache, UNMATCHED};
-pub(crate) use label::Found;
 pub use label::{AutoRoute, RequestHead, RouteFn, RouteLabel};
-pub(crate) use method::{method_id, method_name};
+pub(crate) use label::{Found, is_wildcard};
+pub(crate) use method::{CONNECT, HEAD, method_id, method_name};

@@ -116,10 +116,7 @@ mod tests {
             sequence,
             start: sequence + 1,
             ticks: sequence + 2,
-            series: Series {
-                route: RouteId(sequence as u32),
-                method: MethodId(0),
-            },
+            series: Series::new(RouteId(sequence as u32), MethodId(0)),
             phase: Phase::Poll,
             cause: CauseId(sequence as u8),
         }

@@ -10,10 +10,7 @@ use super::{EndedPoll, Phase};
 use crate::recorder::{CauseId, MethodId, RouteId, Series};
 
 fn series(route: u32) -> Series {
-    Series {
-        route: RouteId(route),
-        method: MethodId(0),
-    }
+    Series::new(RouteId(route), MethodId(0))
 }
 
 /// Runs both in threads of their own: loom 0.7 explores nothing when one of
@@ -46,7 +43,7 @@ fn a_reader_never_sees_fields_of_two_polls() {
         },
         |slot| {
             if let Some(seen) = slot.read() {
-                assert_eq!(seen.start, u64::from(seen.series.route.0));
+                assert_eq!(seen.start, u64::from(seen.series.route().0));
                 assert_eq!(seen.sequence, seen.start * 2 - 1);
             }
             0
@@ -62,7 +59,7 @@ fn ended_polls_arrive_whole_or_are_counted() {
         let dropped = polls.drain(|poll| {
             assert_eq!(poll.sequence, poll.start);
             assert_eq!(poll.sequence, poll.ticks);
-            assert_eq!(poll.sequence, u64::from(poll.series.route.0));
+            assert_eq!(poll.sequence, u64::from(poll.series.route().0));
             taken += 1;
         });
         taken + dropped

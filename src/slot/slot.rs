@@ -3,7 +3,7 @@ use std::num::NonZeroU64;
 use super::Phase;
 use super::ended::{EndedPoll, EndedPolls};
 use crate::primitive::{AtomicU64, Ordering, fence};
-use crate::recorder::{CauseId, MethodId, RouteId, Series};
+use crate::recorder::{CauseId, Series};
 
 /// The current poll of one thread.
 ///
@@ -107,10 +107,10 @@ impl Slot {
         self.runtime.store(runtime.0.get(), Ordering::Relaxed);
     }
 
-    /// Publishes a poll. Only the owning thread may call it.
+    /// Publishes a poll. Only the owning thread may call it, while none is
+    /// published.
     #[inline]
     pub(crate) fn enter(&self, start: u64, series: Series, phase: Phase, mark: Mark) {
-        let sequence = self.sequence.load(Ordering::Relaxed);
         // Orders the even number that `leave` stored before the stores below:
         // a reader that sees any of the new fields and then fences sees that
         // the sequence has moved on. Partner: the fence in `read`.
@@ -119,15 +119,22 @@ impl Slot {
         self.what.store(pack(series, phase), Ordering::Relaxed);
         self.stack.store(mark.stack, Ordering::Relaxed);
         self.code.store(mark.code, Ordering::Relaxed);
-        self.sequence.store(sequence | 1, Ordering::Release);
+        self.step();
     }
 
-    /// Takes the poll back. Only the owning thread may call it.
+    /// Takes the poll back. Only the owning thread may call it, while one is
+    /// published.
     #[inline]
     pub(crate) fn leave(&self) {
+        self.step();
+    }
+
+    /// A plain load and store, since only the owning thread writes it.
+    #[inline]
+    fn step(&self) {
         let sequence = self.sequence.load(Ordering::Relaxed);
         self.sequence
-            .store((sequence | 1).wrapping_add(1), Ordering::Release);
+            .store(sequence.wrapping_add(1), Ordering::Release);
     }
 
     /// Whether a poll is in progress. Only the owning thread may call it.
@@ -228,9 +235,10 @@ impl Slot {
     }
 }
 
-/// Route in the upper half, then method, then phase.
+/// The series, then the phase.
+#[inline]
 pub(super) fn pack(series: Series, phase: Phase) -> u64 {
-    u64::from(series.route.0) << 32 | u64::from(series.method.0) << 8 | phase as u64
+    u64::from(series.to_bits()) << 8 | phase as u64
 }
 
 /// `None` for a word that `pack` never made.
@@ -241,23 +249,17 @@ pub(super) fn unpack(word: u64) -> Option<(Series, Phase)> {
         2 => Phase::Body,
         _ => return None,
     };
-    let series = Series {
-        route: RouteId((word >> 32) as u32),
-        method: MethodId((word >> 8 & 0xff) as u8),
-    };
-    Some((series, phase))
+    Some((Series::from_bits((word >> 8) as u32), phase))
 }
 
 #[cfg(all(test, not(runtime_health_loom)))]
 mod tests {
     use super::*;
+    use crate::recorder::{MethodId, RouteId};
     use std::sync::atomic::AtomicBool;
 
     fn series(route: u32) -> Series {
-        Series {
-            route: RouteId(route),
-            method: MethodId(3),
-        }
+        Series::new(RouteId(route), MethodId(3))
     }
 
     #[test]
@@ -279,10 +281,7 @@ mod tests {
     #[test]
     fn a_word_survives_the_round_trip() {
         for phase in [Phase::Call, Phase::Poll, Phase::Body] {
-            let series = Series {
-                route: RouteId(u32::MAX),
-                method: MethodId(9),
-            };
+            let series = Series::new(RouteId(u32::MAX >> 4), MethodId(9));
             assert_eq!(unpack(pack(series, phase)), Some((series, phase)));
         }
         assert_eq!(unpack(0xff), None);
@@ -302,7 +301,7 @@ mod tests {
             let mut reads = 0_u32;
             while !done.load(Ordering::Acquire) || reads == 0 {
                 if let Some(seen) = slot.read() {
-                    assert_eq!(seen.start as u32, seen.series.route.0);
+                    assert_eq!(seen.start as u32, seen.series.route().0);
                     assert_eq!(seen.sequence, seen.start * 2 - 1);
                     reads += 1;
                 } else if done.load(Ordering::Acquire) {

@@ -4,6 +4,7 @@
 //! | file | what |
 //! |---|---|
 //! | `here` | where the calling code stands: stack pointer and instruction |
+//! | `counter` | the processor's time-stamp counter |
 //! | `static_ref` | a reference that never dangles, shared between threads |
 //! | `thread` | ids, CPU clocks and limits |
 //! | `memory` | reading this process's memory without a fault |
@@ -12,6 +13,7 @@
 //! | `signal` | the same by interrupting it, if the user asked for that |
 #![allow(unsafe_code, reason = "this is the room for it")]
 
+mod counter;
 mod here;
 #[cfg(all(feature = "capture", target_os = "linux"))]
 pub(crate) mod memory;
@@ -26,6 +28,7 @@ pub(crate) mod thread;
 
 mod static_ref;
 
+pub(crate) use counter::counter;
 pub(crate) use here::here;
 pub(crate) use static_ref::StaticRef;
 

@@ -96,7 +96,7 @@ pub(crate) fn stalls(instance: &Instance) -> Vec<Stall> {
             let elapsed = now.saturating_sub(poll.start);
             let cause = Cause::from_id(slot.verdict(poll.sequence));
             // In `block_in_place` nobody waits for it.
-            let stalls = elapsed >= instance.threshold && cause != Cause::BlockInPlace;
+            let stalls = elapsed >= instance.terms.threshold && cause != Cause::BlockInPlace;
             stalls.then_some(Stall {
                 series: poll.series,
                 phase: poll.phase,
@@ -116,10 +116,7 @@ mod tests {
     use crate::recorder::{MethodId, RouteId};
 
     const THRESHOLD: u64 = 10;
-    const SERIES: Series = Series {
-        route: RouteId(3),
-        method: MethodId(0),
-    };
+    const SERIES: Series = Series::new(RouteId(3), MethodId(0));
 
     fn running(sequence: u64, start: u64) -> InProgress {
         InProgress {

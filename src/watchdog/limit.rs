@@ -94,10 +94,7 @@ mod tests {
     use crate::recorder::{MethodId, RouteId};
 
     fn key(route: u32) -> Key {
-        let series = Series {
-            route: RouteId(route),
-            method: MethodId(0),
-        };
+        let series = Series::new(RouteId(route), MethodId(0));
         (series, Phase::Poll, Some(CallKind::Sleep))
     }
 

@@ -148,8 +148,8 @@ impl FindingStore {
             }
             if let Some(left_out) = entry.may_log(now, self.log_interval) {
                 events.push(Event {
-                    route: routes.name(series.route),
-                    method: method_name(series.method),
+                    route: routes.name(series.route()),
+                    method: method_name(series.method()),
                     cause,
                     phase,
                     thread: Arc::clone(&sighting.thread),
@@ -187,9 +187,9 @@ impl FindingStore {
             .iter()
             .map(|((series, cause, place), entry)| Finding {
                 route: names
-                    .get(series.route.0 as usize)
+                    .get(series.route().0 as usize)
                     .map_or_else(|| "".into(), Arc::clone),
-                method: method_name(series.method),
+                method: method_name(series.method()),
                 cause: *cause,
                 place: place.clone(),
                 call: entry.diagnosis.call.clone(),
@@ -354,10 +354,7 @@ mod tests {
     }
 
     fn series(route: u32) -> Series {
-        Series {
-            route: RouteId(3 + route),
-            method: MethodId(0),
-        }
+        Series::new(RouteId(3 + route), MethodId(0))
     }
 
     fn running(route: u32, elapsed: u64, first: bool) -> Observation {

@@ -73,7 +73,7 @@ impl Drop for Watchdog {
     fn drop(&mut self) {
         // `Release` for form; the thread reads nothing that was written before.
         self.stop.store(true, Ordering::Release);
-        self.shared.instance.alarm.wake();
+        self.shared.instance.terms.alarm.wake();
     }
 }
 
@@ -110,7 +110,7 @@ macro_rules! tools {
             capturer: &mut $of.capturer,
             limit: &mut $of.limit,
             clock: &$of.shared.instance.clock,
-            threshold: $of.shared.instance.threshold,
+            threshold: $of.shared.instance.terms.threshold,
             lateness: $of.lateness,
             is_machine_short: $of.is_machine_short,
             runtimes: &$of.shared.runtimes,
@@ -168,7 +168,7 @@ impl Loop {
 
     fn run(mut self) {
         let instance = Arc::clone(&self.shared.instance);
-        instance.alarm.watched_by(std::thread::current());
+        instance.terms.alarm.watched_by(std::thread::current());
         if self.shared.options.captures_per_second > 0 {
             // Nothing in there panics but by a bug; then there are no stacks.
             let _ = catch_unwind(AssertUnwindSafe(|| self.capturer.load()));
@@ -182,15 +182,15 @@ impl Loop {
             }
             // Say so first, then look once more a tick later: by then every
             // poll that began before workers could see it is visible here.
-            instance.alarm.set_asleep(true);
+            instance.terms.alarm.set_asleep(true);
             self.nap();
             let now = self.look();
             if now != self.busy {
-                while instance.alarm.is_asleep() && !self.stopped() {
+                while instance.terms.alarm.is_asleep() && !self.stopped() {
                     std::thread::park();
                 }
             }
-            instance.alarm.set_asleep(false);
+            instance.terms.alarm.set_asleep(false);
             self.busy = instance.clock.ticks();
         }
     }
@@ -247,7 +247,7 @@ impl Loop {
         self.waits = WAITS;
         let shared = Arc::clone(&self.shared);
         let instance = &shared.instance;
-        let patience = instance.threshold + instance.clock.ticks_in(self.tick);
+        let patience = instance.terms.threshold + instance.clock.ticks_in(self.tick);
         let mut sightings = Vec::new();
         let mut was_running = false;
         let mut readings = if self.is_machine_short {
@@ -291,7 +291,7 @@ impl Loop {
                 reading,
                 &ended,
                 now,
-                instance.threshold,
+                instance.terms.threshold,
                 |observation| seen.push(observation),
             );
             sightings.extend(

@@ -263,10 +263,10 @@ pub fn sum(text: &str, metric: &str, label: &str) -> u64 {
 
 /// What every layer of tower costs an axum router: a box and a call more.
 #[derive(Clone)]
-struct DoNothingLayer;
+pub struct DoNothingLayer;
 
 #[derive(Clone)]
-struct DoNothing<S>(S);
+pub struct DoNothing<S>(S);
 
 impl<S> Layer<S> for DoNothingLayer {
     type Service = DoNothing<S>;

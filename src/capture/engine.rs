@@ -28,8 +28,8 @@ const PATIENCE: Duration = Duration::from_millis(3);
 /// How often a copy is tried while the thread moves.
 const TRIES: usize = 3;
 
-/// Descriptors a thread takes: two files and an event.
-const PER_THREAD: u64 = 3;
+/// Descriptors a thread takes.
+const PER_THREAD: u64 = 2;
 
 /// Looks at other threads. Belongs to the watchdog's thread, whose descriptor
 /// table it uses.
@@ -40,7 +40,11 @@ pub(crate) struct Capturer {
     symbols: Option<Symbols>,
     sockets: Sockets,
     has_state: bool,
-    has_perf: bool,
+    /// On the calling thread, never switched on, where events can be had. The
+    /// kernel takes 8 ms for the first event of the machine, 20 µs for one beside
+    /// it; and as long as a thread has one, each of its switches takes 1 µs more,
+    /// which no thread of the service is to pay.
+    event: Option<Event>,
     interrupt: bool,
     interrupted_calls: u64,
     /// Threads whose files can be held open.
@@ -51,9 +55,6 @@ pub(crate) struct Capturer {
 #[derive(Debug)]
 pub(crate) struct Thread {
     files: ThreadFiles,
-    event: Option<Event>,
-    /// Whether an event was asked for.
-    prepared: bool,
     holds_place: bool,
 }
 
@@ -86,7 +87,7 @@ impl Capturer {
             sockets: Sockets::default(),
             // One's own state is always "running".
             has_state: own.state().is_some() && own.slices().is_some(),
-            has_perf: may_sample && Event::open(thread::id()).is_ok(),
+            event: may_sample.then(|| Event::open(thread::id()).ok()).flatten(),
             interrupt,
             interrupted_calls: 0,
             places: thread::descriptor_limit().saturating_sub(64) / PER_THREAD,
@@ -101,7 +102,7 @@ impl Capturer {
     /// How threads are read: the label `capture` of `build_info`.
     pub(crate) fn mode(&self) -> &'static str {
         let stacks = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
-        match (self.has_state, stacks, self.has_perf, self.interrupt) {
+        match (self.has_state, stacks, self.event.is_some(), self.interrupt) {
             (false, ..) => "none",
             (_, false, ..) => "state",
             (_, _, true, _) => "blocked+running",
@@ -115,8 +116,6 @@ impl Capturer {
         self.places -= u64::from(keep);
         Thread {
             files: ThreadFiles::open(thread, keep),
-            event: None,
-            prepared: !self.has_perf || !keep,
             holds_place: keep,
         }
     }
@@ -136,16 +135,6 @@ impl Capturer {
         if let (Some(symbols), Some(executable)) = (&self.symbols, self.modules.executable()) {
             symbols.load(executable.reference());
         }
-    }
-
-    /// Opens a thread's event, which takes up to 11 ms. False if there was
-    /// nothing to do.
-    pub(crate) fn prepare(&mut self, thread: &mut Thread) -> bool {
-        if std::mem::replace(&mut thread.prepared, true) {
-            return false;
-        }
-        thread.event = Event::open(thread.files.thread()).ok();
-        true
     }
 
     pub(crate) fn state(&self, thread: &Thread) -> Option<State> {
@@ -186,7 +175,7 @@ impl Capturer {
     /// take a while. A bug in here that panics is an answer like any other.
     pub(crate) fn stack(
         &mut self,
-        thread: &mut Thread,
+        thread: &Thread,
         state: State,
         mark: Mark,
         is_same_poll: &dyn Fn() -> bool,
@@ -219,21 +208,20 @@ impl Capturer {
 
     fn sample(
         &mut self,
-        thread: &mut Thread,
+        thread: &Thread,
         mark: Mark,
     ) -> std::result::Result<(Registers, StackCopy), Result> {
-        self.prepare(thread);
-        let sample = match &thread.event {
-            Some(event) => event.sample(PATIENCE).ok().flatten(),
+        let thread = thread.files.thread();
+        let sample = match &self.event {
+            Some(_) => Event::open(thread).and_then(|event| event.sample(PATIENCE)),
             None if self.interrupt => {
-                let sample =
-                    signal::sample(thread.files.thread(), mark.stack + ABOVE_MARK, PATIENCE);
+                let sample = signal::sample(thread, mark.stack + ABOVE_MARK, PATIENCE);
                 self.interrupted_calls += u64::from(sample.as_ref().is_some_and(was_in_call));
-                sample
+                Ok(sample)
             }
-            None => None,
+            None => Ok(None),
         };
-        let sample = sample.ok_or(Result::Unreadable)?;
+        let sample = sample.ok().flatten().ok_or(Result::Unreadable)?;
         let registers = Registers::sampled(&sample.registers).ok_or(Result::Unreadable)?;
         length(registers.stack(), mark)?;
         let start = registers.stack();

@@ -234,7 +234,7 @@ fn ten_thousand_looks_disturb_no_call() {
             let (id, local) = told.recv().unwrap();
             let mut capturer = Capturer::for_test();
             capturer.load();
-            let mut target = capturer.adopt(id);
+            let target = capturer.adopt(id);
             let mark = Mark {
                 stack: local,
                 code: 0,
@@ -248,7 +248,7 @@ fn ten_thousand_looks_disturb_no_call() {
                 let _ = copy_blocked(&target.files, blocked, mark);
                 if looks % 2000 == 0 {
                     capturer.describe(&target, &blocked, Effort::Full);
-                    let _ = capturer.stack(&mut target, State::Blocked(blocked), mark, &|| true);
+                    let _ = capturer.stack(&target, State::Blocked(blocked), mark, &|| true);
                 }
                 looks += 1;
             }
@@ -274,7 +274,7 @@ fn a_capture_that_panics_is_an_answer() {
             let _ = gate.recv();
         });
         let (id, local) = told.recv().unwrap();
-        let mut target = capturer.adopt(id);
+        let target = capturer.adopt(id);
         let mark = Mark {
             stack: local,
             code: 0,
@@ -286,9 +286,9 @@ fn a_capture_that_panics_is_an_answer() {
             }
         };
         let bug = || std::panic::resume_unwind(Box::new("on purpose"));
-        let result = capturer.stack(&mut target, state, mark, &bug);
+        let result = capturer.stack(&target, state, mark, &bug);
         assert_eq!(result.err(), Some(Result::Panicked));
-        let mut stack = capturer.stack(&mut target, state, mark, &|| true).unwrap();
+        let mut stack = capturer.stack(&target, state, mark, &|| true).unwrap();
         let result = stack.within(Duration::from_secs(30));
         assert!(matches!(result, Some(Ok(_))), "{result:?}");
         drop(open);
@@ -328,7 +328,7 @@ fn what_a_look_costs() {
         std::thread::scope(|scope| {
             scope.spawn(move || block_deep(depth, &tell, &gate));
             let (id, mark) = told.recv().unwrap();
-            let mut target = capturer.adopt(id);
+            let target = capturer.adopt(id);
             let is_blocked = |state| match state {
                 Some(State::Blocked(blocked)) => blocked.number == libc::SYS_futex,
                 _ => false,
@@ -342,7 +342,7 @@ fn what_a_look_costs() {
                 let state = capturer.state(&target).unwrap();
                 capturer.clocks(&target).unwrap();
                 let seen = started.elapsed();
-                let stack = capturer.stack(&mut target, state, mark, &|| true);
+                let stack = capturer.stack(&target, state, mark, &|| true);
                 let walked = started.elapsed();
                 let mut stack = stack.unwrap();
                 let named = stack.within(Duration::from_secs(30));

@@ -44,10 +44,6 @@ impl Capturer {
 
     pub(crate) fn load(&mut self) {}
 
-    pub(crate) fn prepare(&mut self, _thread: &mut Thread) -> bool {
-        false
-    }
-
     pub(crate) fn state(&self, _thread: &Thread) -> Option<State> {
         None
     }
@@ -71,7 +67,7 @@ impl Capturer {
 
     pub(crate) fn stack(
         &mut self,
-        _thread: &mut Thread,
+        _thread: &Thread,
         _state: State,
         _mark: Mark,
         _is_same_poll: &dyn Fn() -> bool,

@@ -95,7 +95,8 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// Takes up to 11 ms for a thread's first event.
+    /// Takes 20 µs, or 8 ms if nobody on the machine has one: the kernel then
+    /// patches its scheduler.
     ///
     /// # Errors
     ///

@@ -106,7 +106,7 @@ impl Desk {
 }
 
 fn look(capturer: &mut Capturer, question: &Question) -> Option<Glance> {
-    let mut thread = capturer.adopt(question.thread);
+    let thread = capturer.adopt(question.thread);
     let state = capturer.state(&thread);
     let mut looks = Looks::default();
     let mut call = None;
@@ -122,7 +122,7 @@ fn look(capturer: &mut Capturer, question: &Question) -> Option<Glance> {
     }
     let pending = state.and_then(|state| {
         capturer
-            .stack(&mut thread, state, question.mark, &*question.is_same)
+            .stack(&thread, state, question.mark, &*question.is_same)
             .ok()
     });
     capturer.release(thread);

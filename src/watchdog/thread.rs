@@ -302,13 +302,6 @@ impl Loop {
                 watched.inquiry = None;
             }
         }
-        // What takes long is opened while nobody is stuck, one a tick.
-        if !watched.iter().any(|watched| watched.last.is_some()) {
-            let capturer = &mut self.capturer;
-            let _ = watched
-                .iter_mut()
-                .any(|watched| capturer.prepare(&mut watched.thread));
-        }
         self.watched = watched;
         if !sightings.is_empty() || was_running || lost > 0 {
             let wall = instance.clock.wall();

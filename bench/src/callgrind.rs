@@ -79,13 +79,13 @@ fn total(text: &str) -> (u64, u64) {
             }
         } else if line.starts_with("calls=") {
             is_call = true;
-        } else if line.starts_with(|c: char| c.is_ascii_digit() || "+-*".contains(c)) {
-            if !std::mem::take(&mut is_call) {
-                let cost = line.rsplit(' ').next().and_then(|cost| cost.parse().ok());
-                let cost: u64 = cost.unwrap_or(0);
-                all += cost;
-                long += if in_long { cost } else { 0 };
-            }
+        } else if line.starts_with(|c: char| c.is_ascii_digit() || "+-*".contains(c))
+            && !std::mem::take(&mut is_call)
+        {
+            let cost = line.rsplit(' ').next().and_then(|cost| cost.parse().ok());
+            let cost: u64 = cost.unwrap_or(0);
+            all += cost;
+            long += if in_long { cost } else { 0 };
         }
     }
     (all, long)

@@ -20,8 +20,41 @@ impl Figure {
     }
 }
 
+/// Samples in short.
+#[derive(Clone, Copy)]
+pub struct Spread {
+    /// A quarter of the samples lies below.
+    pub low: f64,
+    pub median: f64,
+    /// A quarter of the samples lies above.
+    pub high: f64,
+}
+
+impl Spread {
+    pub fn of(samples: &[f64]) -> Self {
+        let [low, median, high] = [0.25, 0.5, 0.75].map(|share| quantile(samples.to_vec(), share));
+        Self { low, median, high }
+    }
+}
+
+impl Figure {
+    pub fn of(samples: &[f64]) -> Self {
+        Self {
+            median: quantile(samples.to_vec(), 0.5),
+            least: quantile(samples.to_vec(), 0.0),
+        }
+    }
+}
+
+/// Samples of two contenders made one, round by round: what changes from round to
+/// round does not count.
+pub fn paired(ours: &[f64], theirs: &[f64], of: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+    let rounds = ours.iter().zip(theirs);
+    rounds.map(|(ours, theirs)| of(*ours, *theirs)).collect()
+}
+
 /// The sample below which this share of them lies.
-fn quantile(mut samples: Vec<f64>, share: f64) -> f64 {
+pub fn quantile(mut samples: Vec<f64>, share: f64) -> f64 {
     samples.sort_by(f64::total_cmp);
     samples[((samples.len() - 1) as f64 * share).round() as usize]
 }

@@ -1,0 +1,115 @@
+use tower_runtime_health_bench::budget;
+use tower_runtime_health_bench::callgrind::Counts;
+use tower_runtime_health_bench::child::Child;
+use tower_runtime_health_bench::layers::Middleware;
+
+use super::server::Server;
+use super::{http1, http2};
+
+const REQUESTS: u64 = 200;
+
+/// What a request may take more than without us, put on in each of the two ways.
+const BY_LAYER: f64 = 700.0;
+const AROUND: f64 = 450.0;
+
+pub fn compete(is_short: bool) {
+    println!(
+        "## Instructions of a whole service\n\nBy callgrind, in user space, for one `GET` after the \
+         other on one connection: all that the server does for the connection (the polls of its \
+         tasks), but for the runtime's scheduling and for other threads. From runs of {REQUESTS} and \
+         of {} requests; in brackets a second time.\n\n| contender | HTTP/1.1 | HTTP/2 |\n|---|---:|---:|",
+        3 * REQUESTS
+    );
+    let contenders = if is_short {
+        &Middleware::ALL[..4]
+    } else {
+        &Middleware::ALL[..]
+    };
+    let mut http1 = Vec::new();
+    for middleware in contenders {
+        let [one, two] = [false, true].map(|is_http2| {
+            let [once, again] = [(); 2].map(|()| count(*middleware, is_http2));
+            (once, format!("{once:.0} ({again:.0})"))
+        });
+        println!("| {} | {} | {} |", middleware.name(), one.1, two.1);
+        http1.push((*middleware, one.0));
+    }
+    verdict(&http1);
+}
+
+fn verdict(http1: &[(Middleware, f64)]) {
+    let of = |wanted| {
+        let found = http1.iter().find(|(middleware, _)| *middleware == wanted);
+        found.expect("all of ours are there").1
+    };
+    let (bare, nothing) = (of(Middleware::Bare), of(Middleware::Nothing));
+    let (layer, around) = (of(Middleware::Ours), of(Middleware::OursAround));
+    println!("\n### Goals for instructions (HTTP/1.1)\n");
+    let verdict = |met: bool| if met { "met" } else { "**missed**" };
+    for (what, own, limit) in [
+        (
+            "by `Router::layer`, beyond a layer that does nothing",
+            layer - nothing,
+            BY_LAYER,
+        ),
+        (
+            "around the whole router, beyond bare",
+            around - bare,
+            AROUND,
+        ),
+    ] {
+        println!(
+            "- ours, {what}, at most {limit}: {own:.0}: {}",
+            verdict(own <= limit)
+        );
+    }
+    for (rival, count) in http1 {
+        let is_ours = matches!(rival, Middleware::Ours | Middleware::OursAround);
+        if rival.records() && !is_ours {
+            println!(
+                "- ours by `Router::layer`, fewer than {}: {:.0} beside {:.0} beyond bare: {}",
+                rival.name(),
+                layer - bare,
+                count - bare,
+                verdict(layer < *count)
+            );
+        }
+    }
+    println!();
+}
+
+pub fn check_budgets() {
+    println!("### Budgets of a whole service\n");
+    for (kind, is_http2) in [("http1", false), ("http2", true)] {
+        let own = [
+            ("ours", Middleware::Ours, Middleware::Nothing),
+            ("ours-around", Middleware::OursAround, Middleware::Bare),
+        ]
+        .map(|(name, ours, base)| {
+            let own = count(ours, is_http2) - count(base, is_http2);
+            (format!("{kind}/{name}"), own)
+        });
+        budget::check(kind, &own);
+    }
+    println!();
+}
+
+/// Instructions of one request.
+fn count(middleware: Middleware, is_http2: bool) -> f64 {
+    let [few, many] = [REQUESTS, 3 * REQUESTS].map(|requests| {
+        let counts = Counts::new();
+        let this = std::env::current_exe().expect("this program has a path");
+        let mut command = counts.command(this);
+        command.args(["serve", middleware.key()]);
+        let mut server = Server::of(middleware, Child::start(command));
+        if is_http2 {
+            http2::Client::connect(server.port).run(requests, 1);
+        } else {
+            http1::Client::connect(server.port, 1).run(requests, None);
+        }
+        server.check(requests + 1);
+        server.end();
+        counts.read()
+    });
+    (many as f64 - few as f64) / (2 * REQUESTS) as f64
+}

@@ -1,0 +1,52 @@
+//! A whole service over real sockets: CPU time, instructions, latencies. Each
+//! middleware is in a server process of its own, which this starts.
+//!
+//!   service [cpu | instructions | latency] [--short]
+//!   service instructions --check
+//!
+//! | file | what |
+//! |---|---|
+//! | `server` | the process: an axum router under hyper, with one middleware |
+//! | `http1`, `http2` | clients |
+//! | `cpu` | CPU time a request, by `getrusage` |
+//! | `instructions` | the same by callgrind |
+//! | `latency` | requests a second, latencies at 70 % of that |
+
+mod cpu;
+mod http1;
+mod http2;
+mod instructions;
+mod latency;
+mod server;
+
+use tower_runtime_health_bench::layers::Middleware;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if let ["serve", key] = arguments[..] {
+        let middleware = Middleware::by_key(key).expect("a middleware has that key");
+        return server::run(middleware);
+    }
+    let is_short = arguments.contains(&"--short");
+    let parts: [(&str, fn(bool)); 3] = [
+        ("cpu", cpu::compete),
+        ("instructions", instructions::compete),
+        ("latency", latency::compete),
+    ];
+    if arguments[..] == ["instructions", "--check"] {
+        return instructions::check_budgets();
+    }
+    let wanted = arguments.first().filter(|wanted| !wanted.starts_with("--"));
+    let known = |wanted: &&&str| parts.iter().any(|(name, _)| name == *wanted);
+    assert!(
+        wanted.is_none() || wanted.as_ref().is_some_and(known),
+        "no such part"
+    );
+    for (_, compete) in parts
+        .iter()
+        .filter(|(name, _)| wanted.is_none_or(|wanted| wanted == name))
+    {
+        compete(is_short);
+    }
+}

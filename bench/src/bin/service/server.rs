@@ -1,0 +1,190 @@
+use std::convert::Infallible;
+use std::net::Ipv4Addr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::rt::Executor;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use nix::sys::resource::{UsageWho, getrusage};
+use tokio::net::TcpListener;
+use tower::{Service, ServiceExt};
+use tower_runtime_health_bench::child::Child;
+use tower_runtime_health_bench::layers::{Kept, Middleware, Visitor};
+
+/// The server as its parent sees it.
+pub struct Server {
+    pub middleware: Middleware,
+    child: Child,
+    pub port: u16,
+}
+
+impl Server {
+    pub fn start(middleware: Middleware) -> Self {
+        Self::of(middleware, Child::of_this(&["serve", middleware.key()]))
+    }
+
+    pub fn of(middleware: Middleware, mut child: Child) -> Self {
+        let port = child.hear().parse().expect("its first line is its port");
+        Self {
+            middleware,
+            child,
+            port,
+        }
+    }
+
+    /// CPU time of the whole process so far, in nanoseconds.
+    pub fn cpu(&mut self) -> f64 {
+        self.child.ask("cpu").parse().expect("a number")
+    }
+
+    /// Fails if it has not answered so many requests, or if its middleware has
+    /// not recorded them.
+    pub fn check(&mut self, requests: u64) {
+        let answer = self.child.ask("requests");
+        let (served, recorded) = answer.split_once(' ').expect("two words");
+        let name = self.middleware.name();
+        assert_eq!(served, requests.to_string(), "served by {name}");
+        // OpenTelemetry's is read while it adds, and may be one behind.
+        if recorded != "-" {
+            assert_eq!(recorded, requests.to_string(), "recorded by {name}");
+        }
+    }
+
+    pub fn end(self) {
+        self.child.end();
+    }
+}
+
+/// Pins this process, or the calling thread, to a core, if there is more than
+/// one: server and client don't take turns then.
+pub fn pin(core: usize) {
+    if std::thread::available_parallelism().is_ok_and(|cores| cores.get() > core.max(1)) {
+        let mut set = nix::sched::CpuSet::new();
+        set.set(core).expect("a core has that number");
+        nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &set)
+            .expect("a process may choose its core");
+    }
+}
+
+/// The process: prints its port, answers `cpu` and `requests`, ends with its
+/// standard input.
+pub fn run(middleware: Middleware) {
+    pin(1);
+    // One: with two the work moves between them by chance, which costs more than
+    // what is to be compared.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime can be built");
+    let served = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&served);
+    let router = Router::new().route(
+        "/users/{id}",
+        get(async move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+            Bytes::from_static(b"hello")
+        }),
+    );
+    let inside = runtime.enter();
+    let (port, kept) = middleware.on(router, Serve);
+    println!("{port}");
+    tower_runtime_health_bench::child::answer(|question| match question {
+        "cpu" => {
+            let usage = getrusage(UsageWho::RUSAGE_SELF).expect("it is always there");
+            let nanos = [usage.user_time(), usage.system_time()]
+                .map(|time| time.tv_sec() * 1_000_000_000 + time.tv_usec() * 1000);
+            nanos.iter().sum::<i64>().to_string()
+        }
+        "requests" => {
+            let recorded = kept.recorded();
+            let recorded = recorded.map_or("-".into(), |recorded| recorded.to_string());
+            format!("{} {recorded}", served.load(Ordering::Relaxed))
+        }
+        _ => panic!("no answer to {question}"),
+    });
+    drop(inside);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+}
+
+/// Serves on a free port, as `axum::serve` does.
+struct Serve;
+
+impl Visitor for Serve {
+    type Output = (u16, Kept);
+
+    fn visit<S, B>(self, service: S, kept: Kept) -> (u16, Kept)
+    where
+        S: Service<
+                Request<Body>,
+                Response = Response<B>,
+                Error = Infallible,
+                Future: Send + 'static,
+            > + Clone
+            + Send
+            + Sync
+            + 'static,
+        B: http_body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+            + Send
+            + 'static,
+    {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+        let listener = listener.expect("a port is free");
+        let port = listener.local_addr().expect("it is bound").port();
+        listener.set_nonblocking(true).expect("a socket can be");
+        let listener = TcpListener::from_std(listener).expect("inside a runtime");
+        let service = service.map_request(|request: Request<Incoming>| request.map(Body::new));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                stream.set_nodelay(true).expect("a socket can be");
+                let service = TowerToHyperService::new(service.clone());
+                tokio::spawn(Measured(Box::pin(async move {
+                    let builder = auto::Builder::new(MeasuredTasks);
+                    // Clients that go away are no error here.
+                    let _ = builder
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                })));
+            }
+        });
+        (port, kept)
+    }
+}
+
+/// A task whose polls callgrind counts: all that is done for a connection, but
+/// for the runtime's own scheduling and waiting.
+struct Measured<F>(Pin<Box<F>>);
+
+impl<F: Future> Future for Measured<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        measured_poll(self.0.as_mut(), cx)
+    }
+}
+
+#[inline(never)]
+fn measured_poll<F: Future>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    future.poll(cx)
+}
+
+/// For the tasks that hyper makes of HTTP/2's streams.
+#[derive(Clone)]
+struct MeasuredTasks;
+
+impl<F: Future<Output: Send> + Send + 'static> Executor<F> for MeasuredTasks {
+    fn execute(&self, future: F) {
+        tokio::spawn(Measured(Box::pin(future)));
+    }
+}

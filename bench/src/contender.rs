@@ -1,9 +1,13 @@
 //! Contenders: each does the same work in its own way, and is timed.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
+
+use nix::time::{ClockId, clock_gettime};
+
+use crate::child::{self, Child};
 
 /// Runs the work so many times. The loop is inside: the call through the
 /// pointer is paid once a sample.
@@ -15,14 +19,31 @@ pub type Work = Box<dyn FnMut(u64)>;
 /// leaves in thread-local data (our layer, the metrics recorder) is not found
 /// in the way of another one's.
 pub struct Contender {
-    pub name: &'static str,
+    pub name: String,
     repeats: u64,
     workers: Vec<Worker>,
+    /// Instead of workers.
+    process: Option<Child>,
     /// How often the work was done since the start, on all threads, the
     /// untimed part included.
     pub done: u64,
     /// Nanoseconds each, one a round.
     pub samples: Vec<f64>,
+}
+
+/// Reads a clock, in nanoseconds.
+pub type Clock = fn() -> u64;
+
+/// Of the calling thread: does not count while others have the core.
+pub fn cpu_time() -> u64 {
+    let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("every thread has one");
+    (time.tv_sec() * 1_000_000_000 + time.tv_nsec()) as u64
+}
+
+/// As a clock on the wall does.
+pub fn wall_time() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_nanos() as u64
 }
 
 struct Worker {
@@ -38,7 +59,7 @@ impl Contender {
         repeats: u64,
         make: impl Fn() -> Work + Send + Sync + 'static,
     ) -> Self {
-        Self::on_threads(1, name, repeats, make)
+        Self::on_threads(1, name, repeats, wall_time, make)
     }
 
     /// On several threads at once, each with work of its own.
@@ -46,26 +67,42 @@ impl Contender {
         threads: usize,
         name: &'static str,
         repeats: u64,
+        clock: Clock,
         make: impl Fn() -> Work + Send + Sync + 'static,
     ) -> Self {
         let make: Arc<dyn Fn() -> Work + Send + Sync> = Arc::new(make);
         let together = Arc::new(Barrier::new(threads));
-        let start = || Worker::start(Arc::clone(&make), Arc::clone(&together));
+        let start = || Worker::start(Arc::clone(&make), Arc::clone(&together), clock);
         Self {
-            name,
+            name: name.into(),
             repeats,
             workers: (0..threads).map(|_| start()).collect(),
+            process: None,
+            done: 0,
+            samples: Vec::new(),
+        }
+    }
+
+    /// On one thread of another process: this program with these arguments,
+    /// which calls [`serve`].
+    pub fn process(name: impl Into<String>, repeats: u64, arguments: &[&str]) -> Self {
+        Self {
+            name: name.into(),
+            repeats,
+            workers: Vec::new(),
+            process: Some(Child::of_this(arguments)),
             done: 0,
             samples: Vec::new(),
         }
     }
 
     /// One that was timed elsewhere.
-    pub fn measured(name: &'static str, samples: Vec<f64>) -> Self {
+    pub fn measured(name: impl Into<String>, samples: Vec<f64>) -> Self {
         Self {
-            name,
+            name: name.into(),
             repeats: 0,
             workers: Vec::new(),
+            process: None,
             done: 0,
             samples,
         }
@@ -73,6 +110,15 @@ impl Contender {
 
     /// Takes one sample; with several threads the mean of theirs.
     pub fn sample(&mut self) {
+        if let Some(process) = &mut self.process {
+            let nanos: f64 = process
+                .ask(&self.repeats.to_string())
+                .parse()
+                .expect("a number");
+            self.samples.push(nanos / self.repeats as f64);
+            self.done += self.repeats + warm_up(self.repeats);
+            return;
+        }
         for worker in &self.workers {
             worker.repeats.send(self.repeats).expect("it waits for us");
         }
@@ -87,8 +133,16 @@ impl Contender {
         self.done += threads * (self.repeats + warm_up(self.repeats));
     }
 
-    /// Ends its threads and drops the work.
+    /// What its process says to a question.
+    pub fn ask(&mut self, question: &str) -> Option<String> {
+        Some(self.process.as_mut()?.ask(question))
+    }
+
+    /// Ends its threads, or its process, and drops the work.
     pub fn finish(self) {
+        if let Some(process) = self.process {
+            process.end();
+        }
         for Worker {
             repeats, thread, ..
         } in self.workers
@@ -100,7 +154,11 @@ impl Contender {
 }
 
 impl Worker {
-    fn start(make: Arc<dyn Fn() -> Work + Send + Sync>, together: Arc<Barrier>) -> Self {
+    fn start(
+        make: Arc<dyn Fn() -> Work + Send + Sync>,
+        together: Arc<Barrier>,
+        clock: Clock,
+    ) -> Self {
         let (repeats, asked) = sync_channel(1);
         let (answer, nanos) = sync_channel(1);
         let run = move || {
@@ -109,9 +167,9 @@ impl Worker {
                 // Another contender had the caches and the branch predictor.
                 work(warm_up(repeats));
                 together.wait();
-                let start = Instant::now();
+                let start = clock();
                 work(repeats);
-                let nanos = start.elapsed().as_nanos() as f64;
+                let nanos = (clock() - start) as f64;
                 answer.send(nanos).expect("the sampler waits");
             }
         };
@@ -124,6 +182,20 @@ impl Worker {
             nanos,
         }
     }
+}
+
+/// In the process of a contender: does the work as often as it is told to, and
+/// answers with nanoseconds; gives other questions on.
+pub fn serve(mut work: Work, mut other: impl FnMut(&str) -> String) {
+    child::answer(|question| {
+        let Ok(repeats) = question.parse() else {
+            return other(question);
+        };
+        work(warm_up(repeats));
+        let start = Instant::now();
+        work(repeats);
+        start.elapsed().as_nanos().to_string()
+    });
 }
 
 fn warm_up(repeats: u64) -> u64 {

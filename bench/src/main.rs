@@ -4,15 +4,26 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `polls` | nanoseconds a poll: nothing, two clock reads, ours, `TaskMonitor` |
-//! | `requests` | nanoseconds a request: bare, ours, axum-prometheus |
+//! | `polls` | nanoseconds a poll, for us and the rivals that time polls or enter spans |
+//! | `polls::contention` | the same from 1 to 16 threads |
+//! | `requests` | nanoseconds a request, for us and every rival |
 //! | `tasks` | nanoseconds a pool task: tokio's `spawn_blocking`, ours |
 
 mod polls;
 mod requests;
 mod tasks;
 
+use tower_runtime_health_bench::layers::Middleware;
+
 fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [serve, key, polls, frames] = &arguments[..]
+        && serve == "serve-requests"
+    {
+        let middleware = Middleware::by_key(key).expect("a middleware has that key");
+        let [polls, frames] = [polls, frames].map(|number| number.parse().expect("a number"));
+        return requests::serve(middleware, polls, frames);
+    }
     // For what the layers do beside the requests: probes of the scheduler,
     // upkeep of the metrics recorder. The contenders run on threads of their own.
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -22,16 +33,17 @@ fn main() {
         .expect("a runtime can be built");
     let _inside = runtime.enter();
     // One part by its name, or all.
-    let wanted = std::env::args()
-        .skip(1)
+    let wanted = arguments
+        .iter()
         .find(|argument| !argument.starts_with("--"));
-    let parts: [(&str, fn()); 3] = [
+    let parts: [(&str, fn()); 4] = [
         ("polls", polls::compete),
+        ("contention", polls::contend),
         ("requests", requests::compete),
         ("tasks", tasks::compete),
     ];
     for (name, compete) in parts {
-        if wanted.as_deref().is_none_or(|wanted| wanted == name) {
+        if wanted.is_none_or(|wanted| wanted == name) {
             compete();
         }
     }

@@ -97,7 +97,7 @@ pub fn print(contenders: &[Contender], base: &str, ratio: &str, of: impl Fn(f64,
     println!("|---|---:|---:|---:|---:|---:|");
     for contender in contenders {
         let Figure { median, least } = contender.figure();
-        let own = own(contenders, contender.name, base).median;
+        let own = own(contenders, &contender.name, base).median;
         println!(
             "| {} | {median:.2} | {:.2} .. {:.2} | {least:.2} | {own:.2} | {:.2} |",
             contender.name,

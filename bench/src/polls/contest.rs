@@ -8,7 +8,7 @@ use tower_runtime_health::RuntimeHealth;
 use super::POLLS;
 use super::work::{self, Unready};
 use tower_runtime_health_bench::check::{counted, health};
-use tower_runtime_health_bench::contender::{Contender, Work};
+use tower_runtime_health_bench::contender::{Contender, Work, wall_time};
 use tower_runtime_health_bench::table::named;
 
 pub struct Names;
@@ -21,6 +21,9 @@ impl Names {
     pub const OURS_APART: &str = "our layer, one each";
     pub const MONITOR: &str = "TaskMonitor";
     pub const MONITOR_APART: &str = "TaskMonitor, one each";
+    pub const FUTURE: &str = "FutureMonitor";
+    pub const TRACE: &str = "tower-http trace, no subscriber";
+    pub const TRACE_INFO: &str = "tower-http trace, INFO";
 }
 
 pub struct Contest {
@@ -58,6 +61,9 @@ impl Contest {
             work::our_layer(&sampled, future)
         });
         contest.enter(Names::MONITOR, move || work::task_monitor(&monitor, future));
+        contest.enter(Names::FUTURE, move || work::future_monitor(future));
+        contest.enter(Names::TRACE, move || work::trace(future));
+        contest.enter(Names::TRACE_INFO, move || work::trace_info(future));
         if threads == 1 {
             contest.enter("nothing, again (A/A)", nothing);
             contest.enter("two clock reads, again (A/A)", two_clock_reads);
@@ -77,7 +83,7 @@ impl Contest {
     }
 
     fn enter(&mut self, name: &'static str, make: impl Fn() -> Work + Send + Sync + 'static) {
-        let contender = Contender::on_threads(self.threads, name, POLLS, make);
+        let contender = Contender::on_threads(self.threads, name, POLLS, wall_time, make);
         self.contenders.push(contender);
     }
 

@@ -8,9 +8,11 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Empty;
-use tokio_metrics::TaskMonitor;
+use tokio_metrics::{FutureMonitor, TaskMonitor};
 use tower::{Layer, Service, service_fn};
+use tower_http::trace::{DefaultMakeSpan, TraceLayer};
 use tower_runtime_health::RuntimeHealth;
+use tracing::Level;
 
 use tower_runtime_health_bench::contender::Work;
 
@@ -89,6 +91,41 @@ pub fn two_clock_reads(future: Unready) -> Work {
 pub fn our_layer(health: &RuntimeHealth, future: Unready) -> Work {
     let service = service_fn(move |_: Request<()>| future);
     poll_again(health.layer().layer(service).call(Request::new(())))
+}
+
+/// The future inside `FutureMonitor::instrument`, without a task around it.
+pub fn future_monitor(future: Unready) -> Work {
+    poll_again(FutureMonitor::new().instrument(future))
+}
+
+/// The future as the response future of a service inside tower-http's
+/// `TraceLayer`, while nobody subscribes.
+pub fn trace(future: Unready) -> Work {
+    let service = service_fn(move |_: Request<Empty<Bytes>>| future);
+    poll_again(
+        TraceLayer::new_for_http()
+            .layer(service)
+            .call(Request::new(Empty::new())),
+    )
+}
+
+/// The same with the span at INFO, and a subscriber that writes nowhere: each
+/// poll enters the span and leaves it.
+pub fn trace_info(future: Unready) -> Work {
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(Level::INFO)
+        .with_writer(std::io::sink)
+        .finish();
+    // Of this thread, as long as the work is there.
+    let subscribed = tracing::subscriber::set_default(subscriber);
+    let service = service_fn(move |_: Request<Empty<Bytes>>| future);
+    let layer =
+        TraceLayer::new_for_http().make_span_with(DefaultMakeSpan::new().level(Level::INFO));
+    let mut work = poll_again(layer.layer(service).call(Request::new(Empty::new())));
+    Box::new(move |polls| {
+        let _ = &subscribed;
+        work(polls);
+    })
 }
 
 /// The future inside `TaskMonitor::instrument`.

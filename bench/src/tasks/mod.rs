@@ -120,7 +120,7 @@ fn verdict([theirs, again, ours @ ..]: &[Contender; 4]) {
     for ours in ours {
         let found = beyond(ours, theirs);
         goal(&format!("{}, ns beyond {THEIRS}", ours.name), found, BUDGET);
-        at_most(ours.name, found.median, LIMIT);
+        at_most(&ours.name, found.median, LIMIT);
     }
     println!(
         "\n{THEIRS} beside itself: {:.2} ns.\n",

@@ -7,12 +7,13 @@
 //! is what it takes.
 
 #[path = "../../polls/work.rs"]
+#[allow(dead_code, reason = "the bench of times uses the rest")]
 mod polls;
 #[path = "../../requests/work.rs"]
 mod requests;
 
 use axum::body::Body;
-use polls::Unready::{Idle, Woken};
+use polls::Unready::Idle;
 use tokio_metrics::TaskMonitor;
 use tower::Layer;
 use tower_runtime_health_bench::budget;
@@ -125,30 +126,25 @@ fn run_case(case: &str, times: u64) {
 }
 
 fn find(case: &str) -> Work {
-    let (plain, sampled) = (|| health(0).layer(), || health(1).layer());
+    let plain = || health(0).layer();
     match case {
         "poll/nothing" => polls::nothing(Idle),
         "poll/two-clock-reads" => polls::two_clock_reads(Idle),
         "poll/ours" => polls::our_layer(&health(0), Idle),
         "poll/ours-delay-sampled" => polls::our_layer(&health(1), Idle),
         "poll/task-monitor" => polls::task_monitor(&TaskMonitor::new(), Idle),
-        "poll/ours-woken" => polls::our_layer(&health(0), Woken),
         "request/bare" => requests::send::<_, (), _>(requests::service()),
         "request/ours" => {
             let service = plain().route_by(route).layer(requests::service());
             requests::send::<_, (), _>(service)
         }
-        "request/ours-delay-sampled" => {
-            let service = sampled().route_by(route).layer(requests::service());
-            requests::send::<_, (), _>(service)
-        }
-        "request/axum-bare" => requests::send::<_, Body, _>(requests::router()),
+        "request/axum-bare" => requests::send::<_, Body, _>(requests::router(1, 1)),
         "request/axum-nothing" => {
-            requests::send::<_, Body, _>(requests::router().layer(DoNothingLayer))
+            requests::send::<_, Body, _>(requests::router(1, 1).layer(DoNothingLayer))
         }
-        "request/axum-ours" => requests::send::<_, Body, _>(requests::router().layer(plain())),
+        "request/axum-ours" => requests::send::<_, Body, _>(requests::router(1, 1).layer(plain())),
         "request/axum-ours-around" => {
-            let service = plain().route_by(route).layer(requests::router());
+            let service = plain().route_by(route).layer(requests::router(1, 1));
             requests::send::<_, Body, _>(service)
         }
         _ => panic!("no case is called {case}"),

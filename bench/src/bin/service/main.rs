@@ -21,6 +21,9 @@ mod server;
 
 use tower_runtime_health_bench::layers::Middleware;
 
+/// Prints its tables; a short run if it is told so.
+type Part = fn(bool);
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -29,7 +32,7 @@ fn main() {
         return server::run(middleware);
     }
     let is_short = arguments.contains(&"--short");
-    let parts: [(&str, fn(bool)); 3] = [
+    let parts: [(&str, Part); 3] = [
         ("cpu", cpu::compete),
         ("instructions", instructions::compete),
         ("latency", latency::compete),

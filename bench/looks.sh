@@ -13,7 +13,7 @@ echo "first look of all (with the symbols of the executable), then the first at 
 echo
 measure --lib what_a_look_costs -- --ignored --nocapture | grep '^|'
 echo
-echo "## The watchdog"
+echo "### The watchdog"
 echo
 echo "Beside a service under one client's load, at the default threshold:"
 measure --test watching -- --nocapture | grep 'of a core'

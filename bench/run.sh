@@ -1,11 +1,12 @@
 #!/bin/sh
-# Builds the bench, runs it, and writes RESULTS.md. Stop other work before: the
-# load of the machine is written down, but cannot be taken out of the figures.
-# Where the medians are far from the least samples on an idle machine, something
-# outside of it uses the cores too.
+# Builds the bench, runs it, and writes RESULTS.md: a quarter of an hour. Stop other
+# work before: the load of the machine is written down, but cannot be taken out of
+# the figures. Where the medians are far from the least samples on an idle machine,
+# something outside of it uses the cores too. Needs valgrind.
 set -eu
 cd "$(dirname "$0")"
 
+command -v valgrind >/dev/null || { echo "valgrind is missing: apt-get install valgrind" >&2; exit 1; }
 load() { cut -d ' ' -f 1-3 /proc/loadavg; }
 version() {
     # The last one: where others use an older one, it comes first.
@@ -18,15 +19,27 @@ commit() {
 
 export CARGO_TARGET_DIR="$PWD/target"
 cargo build --release --locked
+RUSTFLAGS="--cfg tokio_unstable" CARGO_TARGET_DIR="$PWD/target/unstable" \
+    cargo build --release --locked --features console --bin console
 tables=$(mktemp)
 trap 'rm -f "$tables"' EXIT
 before=$(load)
-"$CARGO_TARGET_DIR/release/tower-runtime-health-bench" >"$tables"
+part() { echo "$*" >&2; "$CARGO_TARGET_DIR/release/$@" >>"$tables"; }
+part tower-runtime-health-bench
+CARGO_TARGET_DIR="$CARGO_TARGET_DIR/unstable" part console
+part allocations
+part instructions
+part service
+part scrape
+part memory
+part watchdog
+bash looks.sh >>"$tables"
 
 {
     echo "# What the layer costs"
     echo
-    echo "Written by \`bench/run.sh\`; the code says what each contender does."
+    echo "Written by \`bench/run.sh\`; the code says what each contender does. Goals that are missed"
+    echo "are explained in \`DESIGN.md\`, *What a poll and a request cost*."
     echo
     echo "| | |"
     echo "|---|---|"
@@ -36,13 +49,14 @@ before=$(load)
     echo "| load average before, after | $before; $(load) |"
     echo "| rustc | $(rustc --version | cut -d ' ' -f 2-) |"
     echo "| profile | release with codegen-units = 1, no LTO, the system's allocator |"
+    echo "| valgrind | $(valgrind --version) |"
     echo "| tower-runtime-health | $(version tower-runtime-health), commit $(commit | paste -s -d ' ') |"
-    for crate in tokio-metrics axum-prometheus metrics-exporter-prometheus axum tower http tokio quanta; do
+    for crate in tokio-metrics tower-http axum-prometheus metrics-exporter-prometheus \
+        opentelemetry-instrumentation-tower opentelemetry_sdk opentelemetry-prometheus hotpath \
+        console-subscriber axum hyper tower http tokio quanta; do
         echo "| $crate | $(version "$crate") |"
     done
     echo
     cat "$tables"
-    echo
-    bash looks.sh
 } >RESULTS.md
 cat RESULTS.md

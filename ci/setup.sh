@@ -2,7 +2,7 @@
 # Installs what the checks need beside the Rust toolchain: curl, Python, Debian's
 # prometheus (with promtool) and Alertmanager, jsonnet, compilers for C (a test's
 # library) and C++ (the fuzzer), tools of binutils, iproute2 and util-linux that
-# tests and scripts call, and what the gallery needs: PostgreSQL, Redis, Chromium
+# tests and scripts call, valgrind for the bench, and what the gallery needs: PostgreSQL, Redis, Chromium
 # with its driver. Needs root only if one is missing.
 set -euo pipefail
 
@@ -10,7 +10,7 @@ missing=()
 for tool in curl:curl promtool:prometheus prometheus:prometheus \
     prometheus-alertmanager:prometheus-alertmanager jsonnet:jsonnet python3:python3 cc:gcc \
     g++:g++ strip:binutils addr2line:binutils ip:iproute2 unshare:util-linux setpriv:util-linux prlimit:util-linux \
-    redis-server:redis-server chromium:chromium chromedriver:chromium-driver; do
+    valgrind:valgrind redis-server:redis-server chromium:chromium chromedriver:chromium-driver; do
     command -v "${tool%%:*}" >/dev/null || missing+=("${tool##*:}")
 done
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)

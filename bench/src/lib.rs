@@ -8,6 +8,8 @@
 //! | `budget` | what may not be exceeded |
 //! | `contender` | one way to do the work, its threads and its samples |
 //! | `check` | whether what was timed was also done |
+//! | `http1` | a client that costs little |
+//! | `threads` | CPU time and switches of the threads of a process |
 //! | `table` | medians, spread, ratios, goals |
 
 pub mod budget;
@@ -15,5 +17,7 @@ pub mod callgrind;
 pub mod check;
 pub mod child;
 pub mod contender;
+pub mod http1;
 pub mod layers;
 pub mod table;
+pub mod threads;

@@ -1,8 +1,10 @@
+use tower_runtime_health_bench::http1;
 use tower_runtime_health_bench::layers::Middleware;
 use tower_runtime_health_bench::table::{Figure, Spread, goal, paired};
+use tower_runtime_health_bench::threads::pin;
 
-use super::server::{Server, pin};
-use super::{http1, http2};
+use super::http2;
+use super::server::Server;
 
 /// What a whole service takes more with us, beside itself.
 const LIMIT: f64 = 1.03;

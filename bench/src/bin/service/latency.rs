@@ -1,10 +1,11 @@
 use std::time::Duration;
 
+use tower_runtime_health_bench::http1::Client;
 use tower_runtime_health_bench::layers::Middleware;
 use tower_runtime_health_bench::table::{Figure, Spread, goal, paired, quantile};
+use tower_runtime_health_bench::threads::pin;
 
-use super::http1::Client;
-use super::server::{Server, pin};
+use super::server::Server;
 
 const CONNECTIONS: usize = 16;
 /// Of the requests a second that the bare service answers at most.

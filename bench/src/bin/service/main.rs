@@ -7,13 +7,12 @@
 //! | file | what |
 //! |---|---|
 //! | `server` | the process: an axum router under hyper, with one middleware |
-//! | `http1`, `http2` | clients |
+//! | `http2` | a client |
 //! | `cpu` | CPU time a request, by `getrusage` |
 //! | `instructions` | the same by callgrind |
 //! | `latency` | requests a second, latencies at 70 % of that |
 
 mod cpu;
-mod http1;
 mod http2;
 mod instructions;
 mod latency;

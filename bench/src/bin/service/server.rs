@@ -21,6 +21,7 @@ use tokio::net::TcpListener;
 use tower::{Service, ServiceExt};
 use tower_runtime_health_bench::child::Child;
 use tower_runtime_health_bench::layers::{Kept, Middleware, Visitor};
+use tower_runtime_health_bench::threads::pin;
 
 /// The server as its parent sees it.
 pub struct Server {
@@ -63,17 +64,6 @@ impl Server {
 
     pub fn end(self) {
         self.child.end();
-    }
-}
-
-/// Pins this process, or the calling thread, to a core, if there is more than
-/// one: server and client don't take turns then.
-pub fn pin(core: usize) {
-    if std::thread::available_parallelism().is_ok_and(|cores| cores.get() > core.max(1)) {
-        let mut set = nix::sched::CpuSet::new();
-        set.set(core).expect("a core has that number");
-        nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &set)
-            .expect("a process may choose its core");
     }
 }
 

@@ -12,7 +12,7 @@ bin() { step "$CARGO_TARGET_DIR/release/$@"; }
 
 step cargo fmt --check
 step cargo clippy --locked --all-targets -- -D warnings
-step cargo test --locked --lib
+step cargo test --locked --release --lib
 step cargo build --locked --release --bins
 bin instructions --check
 bin service instructions --check

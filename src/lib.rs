@@ -28,6 +28,10 @@ mod slot;
 mod sys;
 mod watchdog;
 
+#[cfg(doc)]
+#[doc = include_str!("../COMPARE.md")]
+pub mod comparison {}
+
 /// For `fuzz/` alone.
 #[doc(hidden)]
 #[cfg(runtime_health_fuzz)]

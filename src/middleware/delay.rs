@@ -10,8 +10,8 @@ use crate::primitive::{AtomicU64, Ordering};
 
 /// Measures how long a request waits from a wake to the poll that follows it.
 ///
-/// Stands between the request and its waker, for sampled requests only: the
-/// one allocation is made when the request begins. Wakes by the task that
+/// Stands between the request and its waker, for sampled requests only: its
+/// allocation is made when the request begins. Wakes by the task that
 /// polls the request are left out: an HTTP/1 connection hands its own handler
 /// the request's body that way, and nothing is queued then.
 #[derive(Debug)]

@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 
 step() { printf '\n--- %s\n' "$*"; "$@"; }
 
-step cargo test
+# `ci/corpus.sh` runs each case twenty times, in release: here eight are enough.
+RUNTIME_HEALTH_CORPUS_RUNS=8 step cargo test
 step cargo test --release --lib --test allocations --test capture_faults --test idle \
     --test pool_saturated --test pool_stuck --test pool_threads --test stuck --test watchdog \
     --test watching

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -52,13 +52,21 @@ impl Server {
     /// Fails if it has not answered so many requests, or if its middleware has
     /// not recorded them.
     pub fn check(&mut self, requests: u64) {
-        let answer = self.child.ask("requests");
-        let (served, recorded) = answer.split_once(' ').expect("two words");
-        let name = self.middleware.name();
-        assert_eq!(served, requests.to_string(), "served by {name}");
-        // OpenTelemetry's is read while it adds, and may be one behind.
-        if recorded != "-" {
-            assert_eq!(recorded, requests.to_string(), "recorded by {name}");
+        let expected = requests.to_string();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        loop {
+            let answer = self.child.ask("requests");
+            let (served, recorded) = answer.split_once(' ').expect("two words");
+            if served == expected && (recorded == "-" || recorded == expected) {
+                return;
+            }
+            // The last answer may be here before it is recorded there.
+            let name = self.middleware.name();
+            assert!(
+                Instant::now() < deadline,
+                "{name}: {served} served and {recorded} recorded of {expected}"
+            );
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 

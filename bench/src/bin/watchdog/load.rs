@@ -54,7 +54,7 @@ fn share(tick: u64, rate: u64, seconds: f64) -> f64 {
     let share = (cpu_of("health-") - before) as f64 / 1e7 / took;
     let polled = (counted(&health, "poll_duration_seconds_count") - polled) as f64 / took;
     assert!(
-        (polled - rate as f64).abs() <= 0.2 * rate as f64,
+        (polled - rate as f64).abs() <= 0.5 * rate as f64,
         "{polled:.0} polls a second instead of {rate}"
     );
     load.abort();

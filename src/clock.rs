@@ -57,6 +57,7 @@ impl Clock {
         Duration::from_nanos(self.nanos(ticks))
     }
 
+    #[cfg(feature = "prometheus")]
     pub(crate) fn seconds(&self, ticks: u64) -> f64 {
         self.nanos(ticks) as f64 / 1e9
     }

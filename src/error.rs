@@ -1,39 +1,69 @@
+use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 
 /// Why [`Builder::start`](crate::Builder::start) or
-/// [`RuntimeHealth::observe_runtime`](crate::RuntimeHealth::observe_runtime)
-/// did nothing.
+/// [`RuntimeHealth::observe_runtime`](crate::RuntimeHealth::observe_runtime) failed.
 ///
-/// Its text names what to change. Nothing was started when it is returned.
+/// Its text names what to change; [`source`](StdError::source) has the underlying error, which
+/// the text does not repeat. Nothing is left running when it is returned.
+///
+/// ```
+/// use std::error::Error as _;
+/// use tower_runtime_health::RuntimeHealth;
+///
+/// # #[tokio::main] async fn main() {
+/// let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// # #[cfg(feature = "server")] {
+/// let address = taken.local_addr().unwrap();
+/// let error = RuntimeHealth::builder().serve_metrics(address).start().unwrap_err();
+/// assert!(error.is_bind());
+/// assert!(error.to_string().starts_with("cannot serve metrics on 127.0.0.1"));
+/// assert!(error.source().unwrap().to_string().contains("in use"));
+/// # }
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Error {
     kind: Kind,
 }
 
 #[derive(Debug)]
+#[cfg_attr(
+    not(feature = "server"),
+    expect(dead_code, reason = "some belong to the exporter")
+)]
 pub(crate) enum Kind {
     Option {
         name: &'static str,
         value: String,
         allowed: &'static str,
     },
-    NoRuntime(tokio::runtime::TryCurrentError),
-    Listen {
+    MissingRuntime(tokio::runtime::TryCurrentError),
+    Bind {
         address: SocketAddr,
-        source: std::io::Error,
+        source: io::Error,
     },
     Thread {
         name: &'static str,
-        source: std::io::Error,
+        source: io::Error,
     },
-    Exporter(std::io::Error),
+    Exporter(io::Error),
     RuntimeName(String),
-    Signal(std::io::Error),
+    Signal(io::Error),
 }
 
 impl Error {
-    /// An option was given a value outside its range. The text names both.
+    /// Whether an option has a value outside its range. The text names both.
+    ///
+    /// ```
+    /// # use tower_runtime_health::RuntimeHealth;
+    /// # use std::time::Duration;
+    /// let error = RuntimeHealth::builder().threshold(Duration::ZERO).start().unwrap_err();
+    /// assert!(error.is_invalid_option());
+    /// assert_eq!(error.to_string(), "option `threshold` is 0ns; allowed: 1 ms to 1 h");
+    /// ```
     pub fn is_invalid_option(&self) -> bool {
         matches!(
             self.kind,
@@ -41,17 +71,34 @@ impl Error {
         )
     }
 
-    /// There was no tokio runtime to observe.
-    pub fn is_no_runtime(&self) -> bool {
-        matches!(self.kind, Kind::NoRuntime(_))
+    /// Whether there was no tokio runtime to observe.
+    ///
+    /// ```
+    /// # use tower_runtime_health::RuntimeHealth;
+    /// // Outside of any runtime.
+    /// let error = RuntimeHealth::builder().start().unwrap_err();
+    /// assert!(error.is_missing_runtime());
+    /// ```
+    pub fn is_missing_runtime(&self) -> bool {
+        matches!(self.kind, Kind::MissingRuntime(_))
     }
 
-    /// The exporter could not listen on its address.
-    pub fn is_listen(&self) -> bool {
-        matches!(self.kind, Kind::Listen { .. })
+    /// Whether the exporter could not listen on its address; see the example above.
+    pub fn is_bind(&self) -> bool {
+        matches!(self.kind, Kind::Bind { .. })
     }
 
-    /// The operating system refused a thread, or what a thread needs.
+    /// Whether the operating system refused a thread, or what a thread needs.
+    ///
+    /// ```
+    /// # use tower_runtime_health::RuntimeHealth;
+    /// # #[tokio::main] async fn main() {
+    /// match RuntimeHealth::builder().start() {
+    ///     Err(error) if error.is_thread() => eprintln!("running without it: {error}"),
+    ///     other => drop(other.unwrap()),
+    /// }
+    /// # }
+    /// ```
     pub fn is_thread(&self) -> bool {
         matches!(self.kind, Kind::Thread { .. } | Kind::Exporter(_))
     }
@@ -71,38 +118,35 @@ impl fmt::Display for Error {
                 value,
                 allowed,
             } => write!(f, "option `{name}` is {value}; allowed: {allowed}"),
-            Kind::NoRuntime(_) => write!(
-                f,
-                "no tokio runtime here to observe; call `start()` inside one, or pass its \
-                 `Handle` to `Builder::observe_runtime`, or `Builder::without_runtime` to give one later"
+            Kind::MissingRuntime(_) => f.write_str(
+                "there is no tokio runtime to observe; call `start()` inside one, pass a \
+                 `Handle` to `Builder::observe_runtime`, or call `Builder::without_runtime` to \
+                 observe one later",
             ),
-            Kind::Listen { address, source } => write!(
+            Kind::Bind { address, .. } => write!(
                 f,
-                "cannot serve metrics on {address}: {source}; give `serve_metrics` a free address"
+                "cannot serve metrics on {address}; give `serve_metrics` a free address"
             ),
-            Kind::Thread { name, source } => {
-                write!(f, "cannot start the thread `{name}`: {source}")
-            }
-            Kind::Exporter(source) => write!(f, "cannot set up the metrics exporter: {source}"),
-            Kind::Signal(source) => write!(
-                f,
-                "option `interrupt_running_threads` needs SIGRTMAX - 3 for itself: {source}; leave \
-                 it off where the service handles that signal, and on other systems than Linux"
+            Kind::Thread { name, .. } => write!(f, "cannot start the thread `{name}`"),
+            Kind::Exporter(_) => f.write_str("cannot set up the metrics exporter"),
+            Kind::Signal(_) => f.write_str(
+                "option `interrupt_running_threads` needs SIGRTMAX - 3 for itself; leave it off \
+                 where the service handles that signal, and on systems other than Linux",
             ),
             Kind::RuntimeName(name) => write!(
                 f,
-                "a runtime named `{name}` is observed already; give each a name of its own"
+                "a runtime named `{name}` is already observed; give each its own name"
             ),
         }
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.kind {
             Kind::Option { .. } | Kind::RuntimeName(_) => None,
-            Kind::NoRuntime(source) => Some(source),
-            Kind::Listen { source, .. }
+            Kind::MissingRuntime(source) => Some(source),
+            Kind::Bind { source, .. }
             | Kind::Thread { source, .. }
             | Kind::Exporter(source)
             | Kind::Signal(source) => Some(source),

@@ -1,44 +1,47 @@
-//! What all threads of a service share of one [`RuntimeHealth`](crate::RuntimeHealth):
-//! what the hot path reads and writes to, and nothing else.
+//! What all threads of a service share of one [`RuntimeHealth`](crate::RuntimeHealth): the
+//! data that the hot path reads and writes, and nothing else.
 
-use std::sync::Arc;
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use crate::blocking::{Seat, TaskCells, Waiting};
 use crate::clock::Clock;
-use crate::primitive::Roster;
+use crate::pool_tasks::{PoolThreadSlot, TaskCounters, TaskQueue};
 use crate::recorder::{Bounds, Recorder};
 use crate::route::Interner;
-use crate::slot::{Alarm, Slot};
+use crate::slot::Slot;
+use crate::sync::{Parker, Registry, lock};
 
 /// What each poll reads.
 #[derive(Debug)]
-pub(crate) struct Terms {
+pub(crate) struct PollConfig {
     pub(crate) clock: Clock,
     pub(crate) bounds: Bounds,
-    /// From how many ticks on a poll is a blocking poll.
+    /// The ticks from which a poll counts as blocking.
     pub(crate) threshold: u64,
     /// Wakes the watchdog.
-    pub(crate) alarm: Alarm,
+    pub(crate) parker: Parker,
 }
 
 #[derive(Debug)]
 pub(crate) struct Instance {
     pub(crate) clock: Clock,
-    pub(crate) terms: Arc<Terms>,
-    /// One request in so many has its wake-to-poll delay measured; 0 is none.
+    pub(crate) poll_config: Arc<PollConfig>,
+    /// One request in this many has its wake-to-poll delay measured; 0 is none.
     pub(crate) delay_sampling: u32,
-    /// Below one request per thread in so many ticks, every one is measured.
+    /// Every request is measured while a thread has fewer than one in this many ticks.
     pub(crate) delay_rest: u64,
     pub(crate) routes: Interner,
     pub(crate) recorder: Recorder,
-    pub(crate) slots: Roster<Slot>,
-    pub(crate) tasks: TaskCells,
-    /// Wrapped pool tasks that wait, and pool threads with those that run.
-    pub(crate) waiting: Waiting,
-    pub(crate) seats: Roster<Seat>,
-    /// Wakes the pool's watch.
-    pub(crate) pool_alarm: Alarm,
+    pub(crate) slots: Registry<Slot>,
+    pub(crate) tasks: TaskCounters,
+    /// Wrapped pool tasks that are queued.
+    pub(crate) task_queue: TaskQueue,
+    /// Pool threads, each with the wrapped task it runs.
+    pub(crate) pool_threads: Registry<PoolThreadSlot>,
+    /// Wakes the pool monitor.
+    pub(crate) pool_parker: Parker,
 }
 
 impl Instance {
@@ -51,22 +54,77 @@ impl Instance {
         let bounds = Bounds::new(|seconds| clock.ticks_in(Duration::from_secs_f64(seconds)));
         let routes = Interner::new(max_routes);
         Self {
-            terms: Arc::new(Terms {
+            poll_config: Arc::new(PollConfig {
                 clock: clock.clone(),
                 bounds: bounds.clone(),
                 threshold: clock.ticks_in(threshold),
-                alarm: Alarm::new(),
+                parker: Parker::new(),
             }),
             delay_sampling,
             delay_rest: clock.ticks_in(Duration::from_millis(10)),
-            tasks: TaskCells::new(routes.capacity(), bounds.blocking),
+            tasks: TaskCounters::new(routes.capacity(), bounds.blocking),
             recorder: Recorder::new(bounds),
             routes,
-            slots: Roster::new(),
-            waiting: Waiting::new(),
-            seats: Roster::new(),
-            pool_alarm: Alarm::new(),
+            slots: Registry::new(),
+            task_queue: TaskQueue::new(),
+            pool_threads: Registry::new(),
+            pool_parker: Parker::new(),
             clock,
         }
+    }
+}
+
+/// Instances that have a handle, oldest first. The only list of the process; read only
+/// for pool tasks that no request caused.
+static INSTANCES: Mutex<Vec<Weak<Instance>>> = Mutex::new(Vec::new());
+
+/// Returns the oldest instance that has a handle: it counts the pool tasks that no
+/// request caused.
+pub(crate) fn oldest() -> Option<Arc<Instance>> {
+    lock(&INSTANCES).iter().find_map(Weak::upgrade)
+}
+
+/// Keeps an instance's background threads running: held by every handle, layer and
+/// service. The threads end when the last of them is dropped.
+pub(crate) struct KeepAlive {
+    instance: Arc<Instance>,
+    /// Owns the threads, which stop when it is dropped. Opaque, so that the hot path
+    /// depends on none of the rooms they belong to.
+    _threads: Box<dyn Any + Send + Sync>,
+}
+
+impl KeepAlive {
+    /// Lists the instance as one that counts pool tasks no request caused.
+    pub(crate) fn new(instance: Arc<Instance>, threads: impl Any + Send + Sync) -> Self {
+        let mut instances = lock(&INSTANCES);
+        instances.retain(|instance| instance.strong_count() > 0);
+        instances.push(Arc::downgrade(&instance));
+        drop(instances);
+        Self {
+            instance,
+            _threads: Box::new(threads),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn instance(&self) -> &Arc<Instance> {
+        &self.instance
+    }
+}
+
+impl fmt::Debug for KeepAlive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeepAlive")
+            .field("instance", &self.instance)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for KeepAlive {
+    /// Nothing reads what the instance would count from now on, though its threads and
+    /// pool tasks may keep its data for a while.
+    fn drop(&mut self) {
+        let dropped = Arc::as_ptr(&self.instance);
+        lock(&INSTANCES).retain(|instance| !std::ptr::eq(instance.as_ptr(), dropped));
     }
 }

@@ -1,35 +1,15 @@
 use std::panic::Location;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use super::seat::{self, Seat};
-use super::waiting::Waits;
-use crate::instance::Instance;
-use crate::local::Local;
-use crate::primitive::lock;
-use crate::recorder::RouteId;
+use crate::instance::{self, Instance};
+use crate::model::{RouteId, RuntimeId};
+use crate::pool_tasks::{PoolThreadSlot, QueuedTask};
 use crate::route::NONE;
-use crate::slot::{Mark, RuntimeId};
-
-/// Instances that have a handle, oldest first: the first one counts the tasks that
-/// no request caused. Read only for those.
-static ADOPTERS: Mutex<Vec<Weak<Instance>>> = Mutex::new(Vec::new());
-
-/// Makes an instance known as one that counts tasks caused by no request.
-pub(crate) fn adopt(instance: &Arc<Instance>) {
-    let mut adopters = lock(&ADOPTERS);
-    adopters.retain(|instance| instance.strong_count() > 0);
-    adopters.push(Arc::downgrade(instance));
-}
-
-/// The instance's last handle is gone: what it counted now would be read by
-/// nobody, though its threads and pool tasks may keep it alive for a while.
-pub(crate) fn disown(instance: &Arc<Instance>) {
-    let gone = Arc::as_ptr(instance);
-    lock(&ADOPTERS).retain(|instance| !std::ptr::eq(instance.as_ptr(), gone));
-}
+use crate::slot::StackAnchor;
+use crate::thread_state::{CurrentWork, ThreadState, current_task, pool_thread_slot};
 
 /// [`tokio::task::spawn_blocking`], with its queue wait and run time counted
 /// by the route that called it.
@@ -157,25 +137,22 @@ impl Origin {
         }
     }
 
+    /// The poll, else the pool task that the calling thread runs; else work that no
+    /// request caused.
     fn find() -> Option<Self> {
-        if let Some((instance, route, runtime)) = Local::current_route() {
-            return Some(Self {
-                instance,
-                route,
-                runtime,
-                from_pool: false,
-            });
+        let caused_by = |work: CurrentWork, from_pool| Self {
+            instance: work.instance,
+            route: work.route,
+            runtime: work.runtime,
+            from_pool,
+        };
+        if let Some(poll) = ThreadState::current_poll() {
+            return Some(caused_by(poll, false));
         }
-        if let Some((instance, route, runtime)) = seat::current() {
-            return Some(Self {
-                instance,
-                route,
-                runtime,
-                from_pool: true,
-            });
+        if let Some(task) = current_task() {
+            return Some(caused_by(task, true));
         }
-        let instance = lock(&ADOPTERS).iter().find_map(Weak::upgrade)?;
-        Some(Self::named(&instance, NONE))
+        Some(Self::named(&instance::oldest()?, NONE))
     }
 
     /// As [`spawn_blocking`], for this.
@@ -196,7 +173,7 @@ fn run<F, R>(mut tracked: TrackedTask, task: F) -> R
 where
     F: FnOnce() -> R,
 {
-    tracked.start(Mark::here());
+    tracked.start(StackAnchor::here());
     // `tracked` is dropped after the task, also if it panics.
     task()
 }
@@ -212,14 +189,14 @@ struct TrackedTask {
 
 enum Stage {
     Queued(Option<usize>),
-    Running(Option<Arc<Seat>>),
+    Running(Option<Arc<PoolThreadSlot>>),
 }
 
 impl TrackedTask {
     fn spawned(origin: Origin, site: &'static Location<'static>) -> Self {
         let instance = &*origin.instance;
         let since = instance.clock.ticks();
-        let place = instance.waiting.enter(&Waits {
+        let place = instance.task_queue.enter(&QueuedTask {
             since,
             route: origin.route,
             runtime: origin.runtime,
@@ -227,7 +204,7 @@ impl TrackedTask {
             site,
         });
         instance.tasks.spawned(origin.route);
-        instance.pool_alarm.ring();
+        instance.pool_parker.notify();
         Self {
             origin,
             site,
@@ -236,7 +213,7 @@ impl TrackedTask {
         }
     }
 
-    fn start(&mut self, mark: Mark) {
+    fn start(&mut self, anchor: StackAnchor) {
         let Origin {
             instance,
             route,
@@ -245,17 +222,17 @@ impl TrackedTask {
         } = &self.origin;
         let now = instance.clock.ticks();
         if let Stage::Queued(Some(place)) = self.stage {
-            instance.waiting.leave(place);
+            instance.task_queue.leave(place);
         }
         instance
             .tasks
             .started(*route, now.saturating_sub(self.since));
         self.since = now;
-        let seat = seat::seat_of(instance);
-        if let Some(seat) = &seat {
-            seat.enter(now, *route, *runtime, self.site, mark);
+        let slot = pool_thread_slot(instance);
+        if let Some(slot) = &slot {
+            slot.enter(now, *route, *runtime, self.site, anchor);
         }
-        self.stage = Stage::Running(seat);
+        self.stage = Stage::Running(slot);
     }
 }
 
@@ -267,14 +244,14 @@ impl Drop for TrackedTask {
         match &self.stage {
             Stage::Queued(place) => {
                 if let Some(place) = place {
-                    instance.waiting.leave(*place);
+                    instance.task_queue.leave(*place);
                 }
                 instance.tasks.cancelled(*route);
             }
-            Stage::Running(seat) => {
+            Stage::Running(slot) => {
                 let ran = instance.clock.ticks().saturating_sub(self.since);
-                if let Some(seat) = seat {
-                    seat.leave();
+                if let Some(slot) = slot {
+                    slot.leave();
                 }
                 instance.tasks.ended(*route, ran);
             }

@@ -1,34 +1,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// How sure a stack is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Confidence {
-    /// Every frame follows from unwind tables and ends where the thread itself
-    /// has said that its poll begins.
-    Exact,
-    /// It ends there, but a part of it was found by looking for something like
-    /// a return address. No place is named from it.
-    Approximate,
-    /// It does not end there. No place is named from it.
-    Incomplete,
-}
-
-impl Confidence {
-    /// The word used in log events and JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Exact => "exact",
-            Self::Approximate => "approximate",
-            Self::Incomplete => "incomplete",
-        }
-    }
-}
-
-impl fmt::Display for Confidence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+closed_set! {
+    /// How certain a stack is.
+    #[non_exhaustive]
+    pub enum Confidence {
+        /// Every frame follows from the unwind tables, and the last one is the frame that
+        /// the thread itself has published as the beginning of its poll.
+        Exact = "exact",
+        /// The walk arrives at that frame, but a part of it was found by searching for
+        /// return addresses. No place is named from it.
+        Approximate = "approximate",
+        /// The walk does not arrive there. No place is named from it.
+        Incomplete = "incomplete",
     }
 }
 
@@ -83,9 +67,32 @@ pub struct Place {
     pub file: Option<Arc<str>>,
     /// Line in it, from 1.
     pub line: Option<u32>,
-    /// Where there is no symbol: file name of the executable or library, the
-    /// link-time address in it, and its build id.
-    pub address: Option<(Arc<str>, u64, Option<Arc<str>>)>,
+    /// Where to look the function up if it has no symbol.
+    pub address: Option<ModuleAddress>,
+}
+
+/// An address in an executable or library, as `addr2line` takes it.
+///
+/// Its `Display`: `app+0x1234 (build id 1f2e…)`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct ModuleAddress {
+    /// File name of the executable or library.
+    pub module: Arc<str>,
+    /// Link-time address in it.
+    pub offset: u64,
+    /// Its build id, in hexadecimal, if it has one.
+    pub build_id: Option<Arc<str>>,
+}
+
+impl fmt::Display for ModuleAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}+{:#x}", self.module, self.offset)?;
+        match &self.build_id {
+            Some(build_id) => write!(f, " (build id {build_id})"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl fmt::Display for Place {
@@ -99,13 +106,10 @@ impl fmt::Display for Place {
         if let Some(function) = &self.function {
             return f.write_str(function);
         }
-        if let (None, Some((module, offset, build_id))) = (&self.file, &self.address) {
-            write!(f, "{module}+{offset:#x}")?;
-            if let Some(build_id) = build_id {
-                write!(f, " (build id {build_id})")?;
-            }
+        match (&self.file, &self.address) {
+            (None, Some(address)) => write!(f, "{address}"),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -147,10 +151,10 @@ impl serde::Serialize for Place {
         out.serialize_field("file", &self.file.as_deref())?;
         out.serialize_field("line", &self.line)?;
         let address = self.address.as_ref();
-        out.serialize_field("module", &address.map(|(module, ..)| &**module))?;
-        let offset = address.map(|(_, offset, _)| format!("{offset:#x}"));
+        out.serialize_field("module", &address.map(|address| &*address.module))?;
+        let offset = address.map(|address| format!("{:#x}", address.offset));
         out.serialize_field("offset", &offset)?;
-        let build_id = address.and_then(|(_, _, build_id)| build_id.as_deref());
+        let build_id = address.and_then(|address| address.build_id.as_deref());
         out.serialize_field("build_id", &build_id)?;
         out.end()
     }
@@ -175,7 +179,11 @@ mod tests {
             function: None,
             file: None,
             line: None,
-            address: Some(("app".into(), 0x1234, Some("1f2e".into()))),
+            address: Some(ModuleAddress {
+                module: "app".into(),
+                offset: 0x1234,
+                build_id: Some("1f2e".into()),
+            }),
         };
         assert_eq!(stripped.to_string(), "app+0x1234 (build id 1f2e)");
     }

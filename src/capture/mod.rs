@@ -1,80 +1,36 @@
-//! The stack and state of another thread, from outside: without a signal and
-//! without its help. Only the watchdog's thread comes here, and the one it has
-//! for symbols.
+//! The state and the stack of another thread, read from outside: without a signal and
+//! without the thread's help. Only the watchdog's thread and the one it has for symbols do
+//! this.
 //!
 //! | file | what |
 //! |---|---|
-//! | `evidence` | what a look finds, as plain data |
+//! | `types` | what is read, as plain data |
 //! | `frame` | [`Frame`], [`Place`], [`Confidence`], as users see them |
-//! | `engine` | one look: which means, in which order, verified |
-//! | `proc` | a thread's state and clocks in `/proc` |
-//! | `call`, `call_table`, `call_memory` | a system call: its kind, and in words |
-//! | `descriptor`, `socket`, `child` | what the call's descriptor is |
-//! | `modules` | executable and libraries, with copies of their unwind tables |
-//! | `unwind`, `prologue`, `straight` | the walk up a copied stack |
-//! | `symbols` | the thread that reads symbols |
-//! | `symbolize`, `names` | addresses to functions and lines; which is the user's own |
-//! | `garbage` | for a test and a fuzzer: stacks and prologues of garbage |
-//! | `none` | what stands for all this on other platforms |
+//! | `linux/capturer` | [`Capturer`]: reads one thread, by which means, verified |
+//! | `linux/procfs` | a thread's state and clocks in `/proc` |
+//! | `linux/modules` | executable and libraries, with copies of their unwind tables |
+//! | `linux/syscall/` | a blocked system call: its kind, and in words |
+//! | `linux/unwind/` | the walk up a copied stack; a folder for each architecture |
+//! | `linux/symbols/` | addresses to functions and lines, and which are the user's |
+//! | `unsupported` | what takes the place of `linux` elsewhere |
 
-#[cfg(all(feature = "capture", target_os = "linux"))]
-mod call;
-#[cfg(all(feature = "capture", target_os = "linux"))]
-mod call_memory;
-#[cfg(all(feature = "capture", target_os = "linux"))]
-mod call_table;
-#[cfg(all(feature = "capture", target_os = "linux"))]
-mod child;
-#[cfg(all(feature = "capture", target_os = "linux"))]
-mod descriptor;
-#[cfg(all(feature = "capture", target_os = "linux"))]
-mod engine;
-mod evidence;
 mod frame;
-#[cfg(any(test, runtime_health_fuzz))]
-#[cfg(all(feature = "capture", target_os = "linux", target_arch = "x86_64"))]
-pub(crate) mod garbage;
 #[cfg(all(feature = "capture", target_os = "linux"))]
-mod modules;
-#[cfg(all(feature = "capture", target_os = "linux"))]
-mod names;
+pub(crate) mod linux;
+mod types;
 #[cfg(not(all(feature = "capture", target_os = "linux")))]
-mod none;
-#[cfg(all(feature = "capture", target_os = "linux"))]
-mod proc;
-#[cfg(all(feature = "capture", target_os = "linux"))]
-mod prologue;
-#[cfg(all(feature = "capture", target_os = "linux"))]
-mod socket;
-#[cfg(all(feature = "capture", target_os = "linux"))]
-mod straight;
-#[cfg(all(feature = "capture", target_os = "linux"))]
-mod symbolize;
-#[cfg(all(feature = "capture", target_os = "linux"))]
-mod symbols;
-#[cfg(all(feature = "capture", target_os = "linux"))]
-mod unwind;
+mod unsupported;
 
+pub use frame::{Confidence, Frame, ModuleAddress, Place};
 #[cfg(all(feature = "capture", target_os = "linux"))]
-pub(crate) use call::has_time_limit;
-#[cfg(all(feature = "capture", target_os = "linux"))]
-pub(crate) use engine::{Capturer, Thread, return_addresses};
-pub(crate) use evidence::{Blocked, Call, CallKind, Clocks, Effort, Hints, Result, Stack, State};
-pub use frame::{Confidence, Frame, Place};
+pub(crate) use linux::{
+    Capturer, PendingStack, SocketEnds, Thread, ThreadFiles, describe_socket, has_time_limit,
+    install_signal_handler, return_addresses,
+};
+pub(crate) use types::{
+    Blocked, Call, CaptureMode, CaptureOutcome, Clocks, Effort, Hints, RunState, Stack,
+};
 #[cfg(not(all(feature = "capture", target_os = "linux")))]
-pub(crate) use none::{Capturer, PendingStack, Thread};
-#[cfg(all(feature = "capture", target_os = "linux"))]
-pub(crate) use proc::ThreadFiles;
-#[cfg(all(feature = "capture", target_os = "linux"))]
-pub(crate) use socket::{Ends as SocketEnds, answer as answer_socket};
-#[cfg(all(feature = "capture", target_os = "linux"))]
-pub(crate) use symbols::PendingStack;
-
-/// Whether the signal for running threads can be had; see
-/// [`Builder::interrupt_running_threads`](crate::Builder::interrupt_running_threads).
-pub(crate) fn can_interrupt() -> std::io::Result<()> {
-    #[cfg(all(feature = "capture", target_os = "linux"))]
-    return crate::sys::signal::install();
-    #[cfg(not(all(feature = "capture", target_os = "linux")))]
-    Err(std::io::ErrorKind::Unsupported.into())
-}
+pub(crate) use unsupported::{
+    Capturer, PendingStack, SocketEnds, Thread, describe_socket, install_signal_handler,
+};

@@ -7,57 +7,63 @@ use prometheus::proto::MetricFamily;
 
 use super::families::Families;
 use super::names;
-use crate::builder::{Detail, Family};
-use crate::capture;
+use crate::capture::CaptureOutcome;
 use crate::clock::Clock;
-use crate::health::Shared;
-use crate::primitive::Ordering;
-use crate::recorder::{Outcome, RouteId, Series, SeriesTotals};
-use crate::route::{OVERFLOW, method_name};
+use crate::findings::stalls;
+use crate::model::{Cause, ClosedSet, Outcome, RouteId, Series};
+use crate::options::{Detail, Family};
+use crate::recorder::SeriesTotals;
+use crate::route::OVERFLOW;
 use crate::runtime::RuntimeFigures;
-use crate::watchdog::{Cause, stalls};
+use crate::state::State;
 
-/// All metrics, in Prometheus' text format.
-pub(crate) fn render(shared: &Shared) -> String {
+/// Returns all metrics in Prometheus' text format, by [`scrape`].
+pub(crate) fn render(state: &State) -> String {
     let mut page = String::with_capacity(16 * 1024);
     // Writing to a string cannot fail, and no family is without samples.
-    let _ = TextEncoder::new().encode_utf8(&collect(shared), &mut page);
+    let _ = TextEncoder::new().encode_utf8(&scrape(state), &mut page);
     page
 }
 
-/// All metrics. Sends each runtime a probe for its scheduler lag, to be seen
-/// at the next scrape: also a service without requests has the figure then.
-pub(super) fn collect(shared: &Shared) -> Vec<MetricFamily> {
-    shared.look_at_pools(POOL_PATIENCE);
-    let series = shared.instance.recorder.snapshot();
+/// Returns all metrics, with what a scrape does beside reading them: it has the pools
+/// sampled once more, and sends each runtime a scheduler-lag probe whose result the next
+/// scrape shows, so that an idle service has current figures, too.
+pub(super) fn scrape(state: &State) -> Vec<MetricFamily> {
+    /// The caller may be a worker of the service, with a registry of its own.
+    const POOL_PATIENCE: Duration = Duration::from_millis(5);
+    state.refresh_pools(POOL_PATIENCE);
+    let families = collect(state);
+    state.probe_runtimes();
+    families
+}
+
+/// Reads all metrics; changes nothing.
+fn collect(state: &State) -> Vec<MetricFamily> {
+    let series = state.instance.recorder.snapshot();
     let mut routes = BTreeMap::new();
     for (series, totals) in &series {
         let route = routes.entry(series.route()).or_insert(SeriesTotals::ZERO);
         route.add(totals);
     }
-    // The names last: each route that was recorded has one by then.
-    let names = shared.instance.routes.list();
+    // The names last: by then each route that was recorded has one.
+    let names = state.instance.routes.list();
     let page = Page {
-        shared,
+        state,
         names,
         series,
         routes,
     };
-    let mut out = Families::new(&shared.options.namespace, &shared.instance.clock);
+    let mut out = Families::new(&state.options.namespace, state.clock());
     page.requests(&mut out);
     page.polls(&mut out);
     page.runtimes(&mut out);
     page.blocking_pool(&mut out);
     page.own_health(&mut out);
-    shared.probe_runtimes();
     out.finish()
 }
 
-/// The caller may be a worker of the service, with a registry of its own.
-const POOL_PATIENCE: Duration = Duration::from_millis(5);
-
 struct Page<'s> {
-    shared: &'s Shared,
+    state: &'s State,
     names: Vec<Arc<str>>,
     series: BTreeMap<Series, SeriesTotals>,
     /// The same, summed over methods.
@@ -66,7 +72,7 @@ struct Page<'s> {
 
 impl Page<'_> {
     fn detail(&self, family: Family) -> Detail {
-        self.shared.options.detail[family as usize]
+        self.state.options.detail[family.index()]
     }
 
     fn route(&self, id: RouteId) -> &str {
@@ -81,7 +87,7 @@ impl Page<'_> {
             }
         } else {
             for (series, totals) in &self.series {
-                let method = method_name(series.method());
+                let method = series.method().as_str();
                 each(
                     &[("route", self.route(series.route())), ("method", method)],
                     totals,
@@ -96,12 +102,12 @@ impl Page<'_> {
             return;
         }
         self.labelled(detail, |labels, totals| {
-            for (outcome, name) in Outcome::ALL {
-                let labels = [labels, &[("outcome", name)]].concat();
+            for outcome in Outcome::ALL {
+                let labels = [labels, &[("outcome", outcome.as_str())]].concat();
                 out.value(
                     &names::REQUESTS_TOTAL,
                     &labels,
-                    totals.ended[outcome as usize] as f64,
+                    totals.ended[outcome.index()] as f64,
                 );
             }
             if detail == Detail::Full {
@@ -123,23 +129,23 @@ impl Page<'_> {
         if detail == Detail::Off {
             return;
         }
-        let clock = &self.shared.instance.clock;
+        let clock = &self.state.instance.clock;
         self.labelled(detail, |labels, totals| {
             out.histogram(&names::POLL_DURATION, labels, &totals.poll);
-            for cause in Cause::ALL {
-                let [polls, ticks] = totals.blocking[cause.id()];
+            for &cause in Cause::ALL {
+                let blocking = totals.blocking[cause.index()];
                 // A dozen zeroes for each route say nothing; one says that the
                 // route is watched.
-                if polls == 0 && cause != Cause::Unknown {
+                if blocking.polls == 0 && cause != Cause::Unknown {
                     continue;
                 }
                 let labels = [labels, &[("cause", cause.as_str())]].concat();
-                out.value(&names::BLOCKING_POLLS_TOTAL, &labels, polls as f64);
-                let seconds = clock.seconds(ticks);
+                out.value(&names::BLOCKING_POLLS_TOTAL, &labels, blocking.polls as f64);
+                let seconds = clock.seconds(blocking.ticks);
                 out.value(&names::BLOCKING_SECONDS_TOTAL, &labels, seconds);
             }
         });
-        let stalls = stalls(&self.shared.instance);
+        let stalls = stalls(&self.state.instance);
         for (route, totals) in &self.routes {
             let labels = [("route", self.route(*route))];
             if detail == Detail::Full && totals.delay.count() > 0 {
@@ -160,14 +166,14 @@ impl Page<'_> {
             self.detail(Family::Runtime),
             self.detail(Family::BlockingPool),
         );
-        for figures in self.shared.runtimes.figures() {
+        for figures in self.state.runtimes.figures() {
             let labels = [("runtime", &*figures.name)];
             if runtime != Detail::Off {
                 out.histogram(&names::SCHEDULER_LAG, &labels, &figures.lag);
                 scheduler(out, &figures);
             }
             if pool_detail != Detail::Off {
-                pool(out, &figures, &self.shared.instance.clock, pool_detail);
+                pool(out, &figures, &self.state.instance.clock, pool_detail);
             }
         }
     }
@@ -177,7 +183,7 @@ impl Page<'_> {
         if detail == Detail::Off {
             return;
         }
-        for (route, tasks) in self.shared.instance.tasks.totals() {
+        for (route, tasks) in self.state.instance.tasks.totals() {
             let route = ("route", self.route(route));
             for (state, count) in [("queued", tasks.queued), ("running", tasks.running)] {
                 out.value(
@@ -203,10 +209,7 @@ impl Page<'_> {
         let build = [
             ("version", env!("CARGO_PKG_VERSION")),
             ("tokio_unstable", unstable),
-            (
-                "capture",
-                self.shared.capture_mode.get().copied().unwrap_or("none"),
-            ),
+            ("capture", self.state.metrics.capture_mode().as_str()),
         ];
         out.value(&names::BUILD_INFO, &build, 1.0);
         let overflowed: u64 = self
@@ -219,20 +222,21 @@ impl Page<'_> {
         out.value(
             &names::FINDINGS_DROPPED_TOTAL,
             &[],
-            self.shared.findings.dropped() as f64,
+            self.state.findings.dropped() as f64,
         );
-        for (result, name) in capture::Result::ALL {
-            let count = self.shared.captures[result as usize].load(Ordering::Relaxed);
-            out.value(&names::CAPTURES_TOTAL, &[("result", name)], count as f64);
+        for &outcome in CaptureOutcome::ALL {
+            let count = self.state.metrics.captures(outcome);
+            let labels = [("result", outcome.as_str())];
+            out.value(&names::CAPTURES_TOTAL, &labels, count as f64);
         }
-        let interrupted = self.shared.interrupted_calls.load(Ordering::Relaxed);
+        let interrupted = self.state.metrics.interrupted_calls();
         out.value(&names::INTERRUPTED_CALLS_TOTAL, &[], interrupted as f64);
         out.histogram(
             &names::WATCHDOG_LATENESS,
             &[],
-            &self.shared.lateness.totals(),
+            &self.state.metrics.lateness.totals(),
         );
-        let refused = self.shared.refused.load(Ordering::Relaxed);
+        let refused = self.state.metrics.refused_connections();
         out.value(&names::EXPORTER_REFUSED_TOTAL, &[], refused as f64);
         // This one counts itself.
         let series = out.series() + 1;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use prometheus::core::Desc;
 use prometheus::proto::MetricFamily;
 
-use super::collect::collect;
+use super::collect::scrape;
 use super::families::full_name;
 use super::names::METRICS;
-use crate::health::Shared;
+use crate::state::State;
 
 /// All metrics, for a [`prometheus::Registry`]; made by
 /// [`RuntimeHealth::collector`](crate::RuntimeHealth::collector).
@@ -24,13 +24,13 @@ use crate::health::Shared;
 /// ```
 #[derive(Clone)]
 pub struct Collector {
-    shared: Arc<Shared>,
+    state: Arc<State>,
     descriptions: Vec<Desc>,
 }
 
 impl Collector {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let namespace = &shared.options.namespace;
+    pub(crate) fn new(state: Arc<State>) -> Self {
+        let namespace = &state.options.namespace;
         let descriptions = METRICS
             .iter()
             .filter_map(|metric| {
@@ -46,7 +46,7 @@ impl Collector {
             })
             .collect();
         Self {
-            shared,
+            state,
             descriptions,
         }
     }
@@ -64,6 +64,6 @@ impl prometheus::core::Collector for Collector {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        collect(&self.shared)
+        scrape(&self.state)
     }
 }

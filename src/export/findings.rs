@@ -1,9 +1,8 @@
 use serde::Serialize;
 
-use crate::health::Shared;
-use crate::pool::PoolFinding;
-use crate::route::method_name;
-use crate::watchdog::{Finding, rfc3339, stalls};
+use crate::findings::{Finding, PoolFinding, rfc3339, stalls};
+use crate::model::{Cause, Phase};
+use crate::state::State;
 
 /// `GET /findings`. Fields are only ever added within a version.
 #[derive(Debug, Serialize)]
@@ -12,7 +11,7 @@ struct Document {
     crate_version: &'static str,
     generated_at: String,
     threshold_seconds: f64,
-    /// Blocking polls in progress at this moment, the longest first.
+    /// Blocking polls in progress at this transition, the longest first.
     stalls: Vec<StalledPoll>,
     /// The costliest first.
     findings: Vec<Finding>,
@@ -25,19 +24,19 @@ struct Document {
 struct StalledPoll {
     route: String,
     method: &'static str,
-    cause: &'static str,
-    phase: &'static str,
+    cause: Cause,
+    phase: Phase,
     thread: String,
     elapsed_seconds: f64,
 }
 
-pub(super) fn document(shared: &Shared) -> String {
-    let instance = &shared.instance;
+pub(super) fn document(state: &State) -> String {
+    let instance = &state.instance;
     let stalls = stalls(instance).into_iter().map(|stall| StalledPoll {
         route: instance.routes.name(stall.series.route()).to_string(),
-        method: method_name(stall.series.method()),
-        cause: stall.cause.as_str(),
-        phase: stall.phase.as_str(),
+        method: stall.series.method().as_str(),
+        cause: stall.cause,
+        phase: stall.phase,
         thread: stall.slot.thread().to_owned(),
         elapsed_seconds: instance.clock.seconds(stall.elapsed),
     });
@@ -45,11 +44,11 @@ pub(super) fn document(shared: &Shared) -> String {
         version: 1,
         crate_version: env!("CARGO_PKG_VERSION"),
         generated_at: rfc3339(instance.clock.wall()),
-        threshold_seconds: shared.options.threshold.as_secs_f64(),
+        threshold_seconds: state.options.threshold.as_secs_f64(),
         stalls: stalls.collect(),
-        findings: shared.findings.list(&instance.clock, &instance.routes),
-        pool_findings: shared.pool_findings.list(),
-        findings_dropped: shared.findings.dropped(),
+        findings: state.findings.list(instance),
+        pool_findings: state.pool_findings.list(),
+        findings_dropped: state.findings.dropped(),
     };
     // Fails for maps with odd keys and failing writers only; there are none.
     let mut json = serde_json::to_string_pretty(&document).unwrap_or_default();

@@ -1,14 +1,13 @@
 use inferno::flamegraph::{Options, from_lines};
 
-use crate::health::Shared;
-use crate::watchdog::Finding;
+use crate::findings::Finding;
+use crate::state::State;
 
 /// Where blocked time went: by route, then cause, then stack, outermost
 /// function first. Widths are milliseconds. A poll counts with the stack of its
 /// finding.
-pub(super) fn svg(shared: &Shared) -> String {
-    let instance = &shared.instance;
-    let findings = shared.findings.list(&instance.clock, &instance.routes);
+pub(super) fn svg(state: &State) -> String {
+    let findings = state.findings.list(&state.instance);
     let mut lines: Vec<_> = findings.iter().filter_map(line).collect();
     if lines.is_empty() {
         return EMPTY.to_owned();

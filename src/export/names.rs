@@ -1,7 +1,7 @@
 //! Every metric of the crate, in one table: name, type, help, unit, labels,
 //! buckets. The collector, the README, the dashboards and the tests read it.
 
-use crate::builder::Family;
+use crate::options::Family;
 use crate::recorder::{BLOCKING_SECONDS, DELAY_SECONDS, POLL_SECONDS, REQUEST_SECONDS};
 
 /// One metric.

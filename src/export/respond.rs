@@ -9,7 +9,7 @@ use http_body_util::Full;
 
 use super::collect::render;
 use super::findings;
-use crate::health::Shared;
+use crate::state::State;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 /// Prometheus' text format; the version is that of the format.
@@ -28,7 +28,7 @@ const INDEX: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
 (feature <code>flamegraph</code>)</li>\
 </ul></html>\n";
 
-pub(super) fn respond<B>(shared: &Shared, request: &Request<B>) -> Response<Full<Bytes>> {
+pub(super) fn respond<B>(state: &State, request: &Request<B>) -> Response<Full<Bytes>> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut response = plain(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -41,10 +41,10 @@ pub(super) fn respond<B>(shared: &Shared, request: &Request<B>) -> Response<Full
         return response;
     }
     let (content_type, page) = match request.uri().path() {
-        "/metrics" => (METRICS, render(shared)),
-        "/findings" => (JSON, findings::document(shared)),
+        "/metrics" => (METRICS, render(state)),
+        "/findings" => (JSON, findings::document(state)),
         #[cfg(feature = "flamegraph")]
-        "/findings/flamegraph.svg" => (SVG, super::flamegraph::svg(shared)),
+        "/findings/flamegraph.svg" => (SVG, super::flamegraph::svg(state)),
         "/" => (HTML, INDEX.to_owned()),
         _ => {
             let hint = "not found; there are /metrics and /findings\n";

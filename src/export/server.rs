@@ -12,8 +12,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::respond::respond;
 use crate::error::{Error, Kind};
-use crate::health::Shared;
-use crate::primitive::Ordering;
+use crate::state::State;
 
 const NAME: &str = "health-exporter";
 
@@ -44,18 +43,18 @@ impl Listener {
             let addr = listener.local_addr()?;
             Ok(Self { listener, addr })
         });
-        bound.map_err(|source| Kind::Listen { address, source }.into())
+        bound.map_err(|source| Kind::Bind { address, source }.into())
     }
 
     /// Serves from a thread of its own, with a runtime of its own: it answers
     /// while every worker of the service is stuck.
-    pub(crate) fn serve(self, shared: Arc<Shared>) -> Result<Server, Error> {
+    pub(crate) fn serve(self, state: Arc<State>) -> Result<Server, Error> {
         let Self { listener, addr } = self;
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = mpsc::sync_channel(1);
         std::thread::Builder::new()
             .name(NAME.into())
-            .spawn(move || run(listener, shared, &ready, stopped))
+            .spawn(move || run(listener, state, &ready, stopped))
             .map_err(|source| Kind::Thread { name: NAME, source })?;
         match started.recv() {
             Ok(Ok(())) => Ok(Server {
@@ -92,7 +91,7 @@ impl Drop for Server {
 
 fn run(
     listener: std::net::TcpListener,
-    shared: Arc<Shared>,
+    state: Arc<State>,
     ready: &mpsc::SyncSender<io::Result<()>>,
     stopped: oneshot::Receiver<()>,
 ) {
@@ -110,27 +109,27 @@ fn run(
         Err(error) => drop(ready.send(Err(error))),
         Ok((runtime, listener)) => {
             drop(ready.send(Ok(())));
-            drop(runtime.spawn(accept(listener, shared)));
+            drop(runtime.spawn(accept(listener, state)));
             // Dropping the runtime then closes the listener and what is open.
             let _ = runtime.block_on(stopped);
         }
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, state: Arc<State>) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let refused = || shared.refused.fetch_add(1, Ordering::Relaxed);
+    let refused = || state.metrics.count_refused_connection();
     loop {
         match listener.accept().await {
             Ok((stream, _)) => match Arc::clone(&places).try_acquire_owned() {
                 Ok(place) => {
-                    let shared = Arc::clone(&shared);
+                    let state = Arc::clone(&state);
                     drop(tokio::spawn(async move {
-                        serve(stream, shared).await;
+                        serve(stream, state).await;
                         drop(place);
                     }));
                 }
-                Err(_) => drop(refused()),
+                Err(_) => refused(),
             },
             Err(_) => {
                 refused();
@@ -140,9 +139,9 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+async fn serve(stream: TcpStream, state: Arc<State>) {
     let service = service_fn(move |request| {
-        let response = respond(&shared, &request);
+        let response = respond(&state, &request);
         async move { Ok::<_, Infallible>(response) }
     });
     let connection = http1::Builder::new()

@@ -8,11 +8,11 @@ use pin_project_lite::pin_project;
 use super::guard::PollGuard;
 use super::request::RequestGuard;
 use crate::clock::Clock;
-use crate::recorder::Outcome;
-use crate::slot::{Mark, Phase};
+use crate::model::{Outcome, Phase};
+use crate::slot::StackAnchor;
 
 pin_project! {
-    /// Response body of [`HealthService`](super::HealthService): times each
+    /// Response body of [`RuntimeHealthService`](super::RuntimeHealthService): times each
     /// `poll_frame` of the inner one and sees its end.
     ///
     /// The request ends, once, with the first of these: no frame follows
@@ -72,11 +72,11 @@ impl<B: Body> Body for ResponseBody<B> {
             &mut request.progress,
             Phase::Body,
             Clock::ticks,
-            Mark::here(),
+            StackAnchor::here(),
         );
         let frame = match &request.extra {
             None => this.inner.as_mut().poll_frame(cx),
-            Some(extra) => extra.poll(guard.as_ref().map(PollGuard::writer), cx, |cx| {
+            Some(extra) => extra.poll(guard.as_ref().map(PollGuard::recorder), cx, |cx| {
                 this.inner.as_mut().poll_frame(cx)
             }),
         };

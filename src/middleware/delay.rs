@@ -6,7 +6,7 @@ use atomic_waker::AtomicWaker;
 use rustc_hash::FxHasher;
 
 use crate::clock::Clock;
-use crate::primitive::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 
 /// Measures how long a request waits from a wake to the poll that follows it.
 ///

@@ -9,11 +9,11 @@ use super::ResponseBody;
 use super::guard::PollGuard;
 use super::request::RequestGuard;
 use crate::clock::Clock;
-use crate::recorder::Outcome;
-use crate::slot::{Mark, Phase};
+use crate::model::{Outcome, Phase};
+use crate::slot::StackAnchor;
 
 pin_project! {
-    /// Response future of [`HealthService`](super::HealthService): times each
+    /// Response future of [`RuntimeHealthService`](super::RuntimeHealthService): times each
     /// poll of the inner one.
     #[derive(Debug)]
     pub struct ResponseFuture<F> {
@@ -56,11 +56,11 @@ where
             &mut request.progress,
             Phase::Poll,
             Clock::ticks,
-            Mark::here(),
+            StackAnchor::here(),
         );
         let output = match &request.extra {
             None => this.inner.poll(cx),
-            Some(extra) => extra.poll(guard.as_ref().map(PollGuard::writer), cx, |cx| {
+            Some(extra) => extra.poll(guard.as_ref().map(PollGuard::recorder), cx, |cx| {
                 this.inner.poll(cx)
             }),
         };

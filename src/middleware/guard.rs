@@ -1,8 +1,8 @@
 use super::request::Progress;
 use crate::clock::Clock;
-use crate::local::Writer;
-use crate::recorder::Outcome;
-use crate::slot::{Mark, Phase};
+use crate::model::{Outcome, Phase};
+use crate::slot::StackAnchor;
+use crate::thread_state::SeriesRecorder;
 
 /// One timed poll, from `enter` to `leave`. Dropped instead, by a panic that
 /// unwinds, it leaves all the same: no slot stays entered.
@@ -13,7 +13,7 @@ pub(super) struct PollGuard<'p> {
 }
 
 impl<'p> PollGuard<'p> {
-    /// `mark` is the frame that holds the guard. `None` where the poll is not to
+    /// `anchor` is the frame that holds the guard. `None` where the poll is not to
     /// be timed: a layer further out does it already, or the thread's local data
     /// is gone.
     #[inline(always)]
@@ -21,18 +21,18 @@ impl<'p> PollGuard<'p> {
         progress: &'p mut Progress,
         phase: Phase,
         start: impl FnOnce(&Clock) -> u64,
-        mark: Mark,
+        anchor: StackAnchor,
     ) -> Option<Self> {
-        if !progress.writer.is_here() && !progress.writer.bring_here() {
+        if !progress.recorder.is_here() && !progress.recorder.move_here() {
             return None;
         }
-        let writer = &*progress.writer;
-        let (slot, terms) = (&*writer.slot, &*writer.terms);
+        let recorder = &*progress.recorder;
+        let (slot, poll_config) = (&*recorder.slot, &*recorder.poll_config);
         if slot.is_entered() {
             return None;
         }
-        slot.enter(start(&terms.clock), writer.series, phase, mark);
-        terms.alarm.ring();
+        slot.enter(start(&poll_config.clock), recorder.series, phase, anchor);
+        poll_config.parker.notify();
         Some(Self { progress })
     }
 
@@ -47,15 +47,15 @@ impl<'p> PollGuard<'p> {
 
     #[inline(always)]
     fn record(self) {
-        let writer = &*self.progress.writer;
-        let (slot, terms) = (&*writer.slot, &*writer.terms);
-        let end = terms.clock.ticks();
+        let recorder = &*self.progress.recorder;
+        let (slot, poll_config) = (&*recorder.slot, &*recorder.poll_config);
+        let end = poll_config.clock.ticks();
         // Below 0, which wraps, is rare: the long way sees to it.
         let ticks = end.wrapping_sub(slot.started());
         // No threshold is below the first bound.
-        if ticks <= terms.bounds.poll[0] {
+        if ticks <= poll_config.bounds.poll[0] {
             slot.leave();
-            writer.cells.short_poll(ticks);
+            recorder.cells.short_poll(ticks);
         } else {
             record_long(self.progress, end);
         }
@@ -65,8 +65,8 @@ impl<'p> PollGuard<'p> {
 
     /// What the poll is recorded by.
     #[inline(always)]
-    pub(super) fn writer(&self) -> &Writer {
-        &self.progress.writer
+    pub(super) fn recorder(&self) -> &SeriesRecorder {
+        &self.progress.recorder
     }
 }
 
@@ -83,22 +83,22 @@ impl Drop for PollGuard<'_> {
 /// A poll has ended that took longer than most.
 #[inline(never)]
 fn record_long(progress: &Progress, end: u64) {
-    let writer = &*progress.writer;
+    let recorder = &*progress.recorder;
     // Cores' counters may differ by a few ticks, and the thread may have
     // changed cores.
-    let ticks = end.saturating_sub(writer.slot.started());
-    if ticks >= writer.terms.threshold
-        && let Some(cause) = writer.slot.note_ended(ticks)
+    let ticks = end.saturating_sub(recorder.slot.started());
+    if ticks >= recorder.poll_config.threshold
+        && let Some(cause) = recorder.slot.note_ended(ticks)
     {
-        writer.cells.blocking_poll(cause, ticks);
+        recorder.cells.blocking_poll(cause, ticks);
     }
-    writer.slot.leave();
-    writer.cells.poll(&writer.terms.bounds, ticks);
+    recorder.slot.leave();
+    recorder.cells.poll(&recorder.poll_config.bounds, ticks);
 }
 
 #[cold]
 fn unwound(progress: &mut Progress) {
-    let end = progress.writer.terms.clock.ticks();
+    let end = progress.recorder.poll_config.clock.ticks();
     record_long(progress, end);
     progress.last_poll_ended = end;
     progress.outcome = Outcome::Error;

@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::HealthService;
-use crate::health::Owner;
+use super::RuntimeHealthService;
+use crate::instance::KeepAlive;
 use crate::route::{AutoRoute, RequestHead, RouteFn};
 
-/// Puts [`HealthService`] around a service; made by
+/// Puts [`RuntimeHealthService`] around a service; made by
 /// [`RuntimeHealth::layer`](crate::RuntimeHealth::layer).
 ///
 /// Two ways to put it on:
@@ -22,21 +22,21 @@ use crate::route::{AutoRoute, RequestHead, RouteFn};
 /// A layer inside another one of the same `RuntimeHealth` steps back: the outer
 /// one counts the request and times its polls.
 #[derive(Clone, Debug)]
-pub struct HealthLayer<R = AutoRoute> {
-    owner: Arc<Owner>,
+pub struct RuntimeHealthLayer<R = AutoRoute> {
+    keep_alive: Arc<KeepAlive>,
     route: R,
 }
 
-impl HealthLayer {
-    pub(crate) fn new(owner: Arc<Owner>) -> Self {
+impl RuntimeHealthLayer {
+    pub(crate) fn new(keep_alive: Arc<KeepAlive>) -> Self {
         Self {
-            owner,
+            keep_alive,
             route: AutoRoute::new(),
         }
     }
 }
 
-impl<R> HealthLayer<R> {
+impl<R> RuntimeHealthLayer<R> {
     /// Names routes by a function instead of [`AutoRoute`].
     ///
     /// The function must give templates, not raw paths: see
@@ -54,21 +54,21 @@ impl<R> HealthLayer<R> {
     /// });
     /// # drop(layer); Ok(()) }
     /// ```
-    pub fn route_by<F>(self, route: F) -> HealthLayer<RouteFn<F>>
+    pub fn route_by<F>(self, route: F) -> RuntimeHealthLayer<RouteFn<F>>
     where
         F: for<'r> Fn(RequestHead<'r>) -> Option<Cow<'r, str>> + Clone,
     {
-        HealthLayer {
-            owner: self.owner,
+        RuntimeHealthLayer {
+            keep_alive: self.keep_alive,
             route: RouteFn(route),
         }
     }
 }
 
-impl<S, R: Clone> Layer<S> for HealthLayer<R> {
-    type Service = HealthService<S, R>;
+impl<S, R: Clone> Layer<S> for RuntimeHealthLayer<R> {
+    type Service = RuntimeHealthService<S, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        HealthService::new(inner, Arc::clone(&self.owner), self.route.clone())
+        RuntimeHealthService::new(inner, Arc::clone(&self.keep_alive), self.route.clone())
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `layer` | [`HealthLayer`]: puts the middleware on a service |
-//! | `service` | [`HealthService`]: names the route, times `call` |
+//! | `layer` | [`RuntimeHealthLayer`]: puts the middleware on a service |
+//! | `service` | [`RuntimeHealthService`]: names the route, times `call` |
 //! | `future` | [`ResponseFuture`]: times each poll up to the response |
 //! | `body` | [`ResponseBody`]: times each poll of the body, sees its end |
 //! | `guard` | one timed poll: enter the slot, leave it, record |
@@ -23,5 +23,5 @@ mod service;
 
 pub use body::ResponseBody;
 pub use future::ResponseFuture;
-pub use layer::HealthLayer;
-pub use service::HealthService;
+pub use layer::RuntimeHealthLayer;
+pub use service::RuntimeHealthService;

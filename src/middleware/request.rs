@@ -2,14 +2,14 @@ use std::sync::Arc;
 use std::task::Context;
 
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{HeaderMap, Method as HttpMethod, Response, StatusCode};
 use http_body::Body;
 
 use super::delay::WakeDelay;
 use crate::instance::Instance;
-use crate::local::{Local, Writer};
-use crate::recorder::{MethodId, Outcome, Series};
-use crate::route::{CONNECT, Found, HEAD, OVERFLOW, UNMATCHED, grpc_serves, method_id};
+use crate::model::{Method, Outcome, Series};
+use crate::route::{Found, OVERFLOW, UNMATCHED, grpc_serves};
+use crate::thread_state::{SeriesRecorder, ThreadState};
 
 /// One request, from `call` to its end. Counted exactly once: when this is
 /// dropped, wherever that is.
@@ -39,7 +39,7 @@ pub(super) struct Extra {
 #[derive(Debug)]
 pub(super) struct Progress {
     /// Of the thread this was last polled on.
-    pub(super) writer: Arc<Writer>,
+    pub(super) recorder: Arc<SeriesRecorder>,
     /// When the last timed poll ended, in ticks.
     pub(super) last_poll_ended: u64,
     /// The outcome, should the request be dropped now.
@@ -48,34 +48,34 @@ pub(super) struct Progress {
 
 impl RequestGuard {
     #[inline(always)]
-    pub(super) fn begin(instance: &Arc<Instance>, method: &Method, found: Found<'_>) -> Self {
-        let method = method_id(method);
-        let Some(local) = Local::of(instance) else {
-            return Self::begin_apart(instance, method, found);
+    pub(super) fn begin(instance: &Arc<Instance>, method: &HttpMethod, found: Found<'_>) -> Self {
+        let method = Method::from(method);
+        let Some(thread_state) = ThreadState::of(instance) else {
+            return Self::begin_without_thread(instance, method, found);
         };
         let recent = match &found {
-            Found::Template(name) => local.recent_writer(name, method),
-            Found::Matched { template, .. } => local.recent_writer(template, method),
+            Found::Template(name) => thread_state.recent_recorder(name, method),
+            Found::Matched { template, .. } => thread_state.recent_recorder(template, method),
             _ => None,
         };
-        let (writer, unconfirmed) = match recent {
-            Some(writer) => (writer, None),
-            None => find_writer(instance, &local, method, found),
+        let (recorder, unconfirmed) = match recent {
+            Some(recorder) => (recorder, None),
+            None => find_recorder(instance, &thread_state, method, found),
         };
-        let counted = !local.slot.is_entered();
-        let started = writer.terms.clock.ticks();
-        let delayed = counted && local.measures_delay(instance, started);
+        let counted = !thread_state.slot.is_entered();
+        let started = recorder.poll_config.clock.ticks();
+        let delayed = counted && thread_state.measures_delay(instance, started);
         let extra = if delayed || unconfirmed.is_some() {
             Some(Extra::new(instance, delayed, unconfirmed))
         } else {
             None
         };
         if counted {
-            writer.cells.request_started();
+            recorder.cells.request_started();
         }
         Self {
             progress: Progress {
-                writer,
+                recorder,
                 last_poll_ended: started,
                 outcome: Outcome::Cancelled,
             },
@@ -87,17 +87,20 @@ impl RequestGuard {
 
     /// On a thread whose local data is torn down: it is timed on others only.
     #[cold]
-    fn begin_apart(instance: &Arc<Instance>, method: MethodId, found: Found<'_>) -> Self {
-        let route = match found.settled() {
+    fn begin_without_thread(instance: &Arc<Instance>, method: Method, found: Found<'_>) -> Self {
+        let route = match found.resolve() {
             Found::Template(name) => instance.routes.intern(&name),
             _ => UNMATCHED,
         };
-        let writer = Arc::new(Writer::of_nobody(instance, Series::new(route, method)));
-        writer.request_started_apart();
+        let recorder = Arc::new(SeriesRecorder::without_thread(
+            instance,
+            Series::new(route, method),
+        ));
+        recorder.request_started_without_thread();
         let started = instance.clock.ticks();
         Self {
             progress: Progress {
-                writer,
+                recorder,
                 last_poll_ended: started,
                 outcome: Outcome::Cancelled,
             },
@@ -136,9 +139,9 @@ impl RequestGuard {
     /// body unpolled.
     #[inline]
     fn has_no_content(&self, status: StatusCode) -> bool {
-        let method = self.progress.writer.series.method();
-        method == HEAD
-            || (method == CONNECT && status.is_success())
+        let series = self.progress.recorder.series;
+        series.has_method(Method::Head)
+            || (series.has_method(Method::Connect) && status.is_success())
             || (status != StatusCode::OK
                 && (status.is_informational()
                     || status == StatusCode::NO_CONTENT
@@ -162,7 +165,7 @@ impl RequestGuard {
         if std::mem::take(&mut self.counted) {
             let ticks = now.saturating_sub(self.started);
             let outcome = self.progress.outcome;
-            self.progress.writer.request_ended(outcome, ticks);
+            self.progress.recorder.request_ended(outcome, ticks);
         }
     }
 }
@@ -181,15 +184,17 @@ impl Extra {
     #[inline(never)]
     pub(super) fn poll<T>(
         &self,
-        timed_by: Option<&Writer>,
+        timed_by: Option<&SeriesRecorder>,
         cx: &mut Context<'_>,
         inner: impl FnOnce(&mut Context<'_>) -> T,
     ) -> T {
-        let (Some(delay), Some(writer)) = (&self.delay, timed_by) else {
+        let (Some(delay), Some(recorder)) = (&self.delay, timed_by) else {
             return inner(cx);
         };
-        if let Some(ticks) = delay.poll_begins(cx.waker(), writer.slot.started()) {
-            writer.cells.schedule_delay(&writer.terms.bounds, ticks);
+        if let Some(ticks) = delay.poll_begins(cx.waker(), recorder.slot.started()) {
+            recorder
+                .cells
+                .schedule_delay(&recorder.poll_config.bounds, ticks);
         }
         inner(&mut Context::from_waker(delay.waker()))
     }
@@ -198,7 +203,7 @@ impl Extra {
     fn response(&mut self, progress: &Progress, status: StatusCode, headers: &HeaderMap) {
         if let Some(path) = self.unconfirmed.take()
             && grpc_serves(status, headers)
-            && let Some(instance) = progress.writer.instance()
+            && let Some(instance) = progress.recorder.instance()
         {
             // Later requests find it; this one ends where it was begun.
             instance.routes.intern(&path);
@@ -209,7 +214,7 @@ impl Extra {
 impl Drop for RequestGuard {
     fn drop(&mut self) {
         if self.counted {
-            let now = self.progress.writer.terms.clock.ticks();
+            let now = self.progress.recorder.poll_config.clock.ticks();
             self.count_end(now);
         }
     }
@@ -218,22 +223,22 @@ impl Drop for RequestGuard {
 /// What to count a request under and, if only the answer can tell, the name
 /// that would be better.
 #[inline(never)]
-fn find_writer(
+fn find_recorder(
     instance: &Arc<Instance>,
-    local: &Local,
-    method: MethodId,
+    thread_state: &ThreadState,
+    method: Method,
     found: Found<'_>,
-) -> (Arc<Writer>, Option<Box<str>>) {
-    let (route, unconfirmed) = match found.settled() {
+) -> (Arc<SeriesRecorder>, Option<Box<str>>) {
+    let (route, unconfirmed) = match found.resolve() {
         Found::Template(name) => {
-            return (local.writer_named(instance, &name, method), None);
+            return (thread_state.recorder_named(instance, &name, method), None);
         }
         Found::GrpcPath { path, otherwise } => {
-            let is_full = local.knows_all_routes(instance);
-            match (local.known_route(instance, path), otherwise) {
+            let is_full = thread_state.knows_all_routes(instance);
+            match (thread_state.known_route(instance, path), otherwise) {
                 (Some(route), _) => (route, None),
                 (None, Some(template)) => (
-                    local.route_named(instance, template),
+                    thread_state.route_named(instance, template),
                     (!is_full).then(|| path.into()),
                 ),
                 (None, None) if is_full => (OVERFLOW, None),
@@ -243,5 +248,5 @@ fn find_writer(
         Found::Matched { .. } | Found::Unmatched => (UNMATCHED, None),
     };
     let series = Series::new(route, method);
-    (local.writer(instance, series), unconfirmed)
+    (thread_state.recorder(instance, series), unconfirmed)
 }

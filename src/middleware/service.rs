@@ -8,9 +8,10 @@ use tower_service::Service;
 use super::guard::PollGuard;
 use super::request::RequestGuard;
 use super::{ResponseBody, ResponseFuture};
-use crate::health::Owner;
+use crate::instance::KeepAlive;
+use crate::model::Phase;
 use crate::route::{AutoRoute, RequestHead, RouteLabel};
-use crate::slot::{Mark, Phase};
+use crate::slot::StackAnchor;
 
 /// A service whose requests are counted and whose polls are timed.
 ///
@@ -20,17 +21,17 @@ use crate::slot::{Mark, Phase};
 ///
 /// `poll_ready` is passed on and not timed: no request is known yet.
 #[derive(Clone, Debug)]
-pub struct HealthService<S, R = AutoRoute> {
+pub struct RuntimeHealthService<S, R = AutoRoute> {
     inner: S,
-    owner: Arc<Owner>,
+    keep_alive: Arc<KeepAlive>,
     route: R,
 }
 
-impl<S, R> HealthService<S, R> {
-    pub(super) fn new(inner: S, owner: Arc<Owner>, route: R) -> Self {
+impl<S, R> RuntimeHealthService<S, R> {
+    pub(super) fn new(inner: S, keep_alive: Arc<KeepAlive>, route: R) -> Self {
         Self {
             inner,
-            owner,
+            keep_alive,
             route,
         }
     }
@@ -51,7 +52,7 @@ impl<S, R> HealthService<S, R> {
     }
 }
 
-impl<S, R, ReqBody, ResBody> Service<Request<ReqBody>> for HealthService<S, R>
+impl<S, R, ReqBody, ResBody> Service<Request<ReqBody>> for RuntimeHealthService<S, R>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     R: RouteLabel,
@@ -70,9 +71,14 @@ where
     #[inline(never)]
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let found = self.route.find(RequestHead::new(&request));
-        let mut timed = RequestGuard::begin(self.owner.instance(), request.method(), found);
+        let mut timed = RequestGuard::begin(self.keep_alive.instance(), request.method(), found);
         let started = timed.started();
-        let guard = PollGuard::enter(&mut timed.progress, Phase::Call, |_| started, Mark::here());
+        let guard = PollGuard::enter(
+            &mut timed.progress,
+            Phase::Call,
+            |_| started,
+            StackAnchor::here(),
+        );
         let inner = self.inner.call(request);
         PollGuard::leave(guard);
         ResponseFuture::new(inner, timed)

@@ -1,4 +1,4 @@
-use crate::primitive::{AtomicU64, Ordering, add_exclusive};
+use crate::sync::{AtomicU64, Ordering, add_exclusive};
 
 /// A histogram over `N` bounds, and one bucket more for what lies above.
 ///
@@ -83,6 +83,7 @@ impl<const N: usize> Histogram<N> {
     }
 }
 
+#[cfg(any(test, feature = "prometheus"))]
 impl<const N: usize> HistogramTotals<N> {
     pub(crate) const ZERO: Self = Self {
         buckets: [0; N],

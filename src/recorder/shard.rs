@@ -1,31 +1,20 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
+use super::Bounds;
 use super::histogram::Histogram;
-use super::{Bounds, CAUSES, CauseId, Series};
-use crate::primitive::{AtomicU64, Ordering, add_exclusive, lock};
+use crate::model::{Cause, ClosedSet, Outcome, Series};
+use crate::sync::{AtomicU64, Ordering, add_exclusive, lock};
 
-/// How a request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// The response was handed over to its end.
-    Completed,
-    /// The service or the body returned an error, or a poll panicked.
-    Error,
-    /// Dropped before its end.
-    Cancelled,
+/// Blocking polls of one cause.
+#[derive(Debug, Default)]
+pub(super) struct BlockingCell {
+    pub(super) polls: AtomicU64,
+    pub(super) ticks: AtomicU64,
 }
 
-impl Outcome {
-    pub(crate) const ALL: [(Self, &'static str); 3] = [
-        (Self::Completed, "completed"),
-        (Self::Error, "error"),
-        (Self::Cancelled, "cancelled"),
-    ];
-}
-
-/// Polls and ticks of blocking polls, by cause.
-pub(super) type BlockingCells = [[AtomicU64; 2]; CAUSES];
+/// Blocking polls, by [`Cause`].
+pub(super) type BlockingCells = [BlockingCell; Cause::COUNT];
 
 /// What one thread has recorded of one route and method.
 ///
@@ -40,7 +29,7 @@ pub(crate) struct SeriesCells {
     /// By [`Outcome`]. Stored with `Release` after the request's start was
     /// counted, on whichever thread; the reader loads it with `Acquire`
     /// before it reads `started`, so it never sees more ends than starts.
-    pub(super) ended: [AtomicU64; 3],
+    pub(super) ended: [AtomicU64; Outcome::COUNT],
     /// Allocated by the first blocking poll.
     pub(super) blocking: OnceLock<Box<BlockingCells>>,
     pub(super) delay: OnceLock<Box<Histogram<9>>>,
@@ -71,12 +60,11 @@ impl SeriesCells {
         self.poll.record_first(ticks);
     }
 
-    pub(crate) fn blocking_poll(&self, cause: CauseId, ticks: u64) {
+    pub(crate) fn blocking_poll(&self, cause: Cause, ticks: u64) {
         let cells = self.blocking.get_or_init(Box::default);
-        if let Some([polls, sum]) = cells.get(usize::from(cause.0)) {
-            add_exclusive(polls, 1);
-            add_exclusive(sum, ticks);
-        }
+        let cell = &cells[cause.index()];
+        add_exclusive(&cell.polls, 1);
+        add_exclusive(&cell.ticks, ticks);
     }
 
     #[inline]
@@ -87,7 +75,7 @@ impl SeriesCells {
     #[inline]
     pub(crate) fn request_ended(&self, bounds: &Bounds, outcome: Outcome, ticks: u64) {
         self.request.record_exclusive(&bounds.request, ticks);
-        let ended = &self.ended[outcome as usize];
+        let ended = &self.ended[outcome.index()];
         ended.store(ended.load(Ordering::Relaxed) + 1, Ordering::Release);
     }
 
@@ -107,8 +95,9 @@ impl SeriesCells {
         add_exclusive(&self.started, other.started.load(Ordering::Relaxed));
         if let Some(theirs) = other.blocking.get() {
             let mine = self.blocking.get_or_init(Box::default);
-            for (mine, theirs) in mine.iter().flatten().zip(theirs.iter().flatten()) {
-                add_exclusive(mine, theirs.load(Ordering::Relaxed));
+            for (mine, theirs) in mine.iter().zip(theirs.iter()) {
+                add_exclusive(&mine.polls, theirs.polls.load(Ordering::Relaxed));
+                add_exclusive(&mine.ticks, theirs.ticks.load(Ordering::Relaxed));
             }
         }
         if let Some(delay) = other.delay.get() {

@@ -1,25 +1,10 @@
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 
+use super::Recorder;
 use super::histogram::HistogramTotals;
-use super::shard::{SeriesCells, Shard};
-use super::{Bounds, CAUSES, Series};
-use crate::primitive::{Ordering, lock};
-
-/// All that one instance has recorded.
-#[derive(Debug)]
-pub(crate) struct Recorder {
-    bounds: Bounds,
-    threads: Mutex<Threads>,
-}
-
-#[derive(Debug)]
-struct Threads {
-    live: Vec<Arc<Shard>>,
-    /// What threads that have ended left behind. Its one writer is whoever
-    /// holds the lock.
-    retired: Shard,
-}
+use super::shard::SeriesCells;
+use crate::model::{Cause, ClosedSet, Outcome, Series};
+use crate::sync::{Ordering, lock};
 
 /// One series, summed over all threads.
 #[derive(Clone, Debug)]
@@ -28,50 +13,29 @@ pub(crate) struct SeriesTotals {
     pub(crate) request: HistogramTotals<12>,
     pub(crate) delay: HistogramTotals<9>,
     pub(crate) started: u64,
-    pub(crate) ended: [u64; 3],
-    /// Polls and ticks, by cause.
-    pub(crate) blocking: [[u64; 2]; CAUSES],
+    /// By [`Outcome`].
+    pub(crate) ended: [u64; Outcome::COUNT],
+    /// By [`Cause`].
+    pub(crate) blocking: [BlockingTotals; Cause::COUNT],
+}
+
+/// Blocking polls of one cause, summed over all threads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct BlockingTotals {
+    pub(crate) polls: u64,
+    pub(crate) ticks: u64,
+}
+
+impl BlockingTotals {
+    const ZERO: Self = Self { polls: 0, ticks: 0 };
+
+    fn add(&mut self, polls: u64, ticks: u64) {
+        self.polls += polls;
+        self.ticks += ticks;
+    }
 }
 
 impl Recorder {
-    pub(crate) fn new(bounds: Bounds) -> Self {
-        Self {
-            bounds,
-            threads: Mutex::new(Threads {
-                live: Vec::new(),
-                retired: Shard::default(),
-            }),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn bounds(&self) -> &Bounds {
-        &self.bounds
-    }
-
-    /// A shard for the calling thread, which alone may write to it.
-    pub(crate) fn register(&self) -> Arc<Shard> {
-        let shard = Arc::new(Shard::default());
-        lock(&self.threads).live.push(Arc::clone(&shard));
-        shard
-    }
-
-    /// Keeps what a thread that ends has recorded. Called by that thread, so
-    /// the shard does not change any more.
-    pub(crate) fn retire(&self, shard: &Arc<Shard>) {
-        let mut threads = lock(&self.threads);
-        threads.live.retain(|other| !Arc::ptr_eq(other, shard));
-        threads.retired.absorb(shard);
-    }
-
-    /// Records from a thread whose local data is already gone: a runtime that
-    /// is dropped while its thread ends drops its requests there.
-    pub(crate) fn record_without_thread(&self, series: Series, record: impl FnOnce(&SeriesCells)) {
-        // Under the lock: whoever holds it is the one writer.
-        let threads = lock(&self.threads);
-        record(&threads.retired.cells(series));
-    }
-
     /// The sum over all threads. Writers are never made to wait: the lock is
     /// held to copy the list of threads only.
     pub(crate) fn snapshot(&self) -> BTreeMap<Series, SeriesTotals> {
@@ -109,8 +73,8 @@ impl SeriesTotals {
         request: HistogramTotals::ZERO,
         delay: HistogramTotals::ZERO,
         started: 0,
-        ended: [0; 3],
-        blocking: [[0; 2]; CAUSES],
+        ended: [0; Outcome::COUNT],
+        blocking: [BlockingTotals::ZERO; Cause::COUNT],
     };
 
     fn add_ended(&mut self, cells: &SeriesCells) {
@@ -127,9 +91,11 @@ impl SeriesTotals {
         }
         self.started += cells.started.load(Ordering::Relaxed);
         if let Some(blocking) = cells.blocking.get() {
-            let mine = self.blocking.iter_mut().flatten();
-            for (mine, theirs) in mine.zip(blocking.iter().flatten()) {
-                *mine += theirs.load(Ordering::Relaxed);
+            for (mine, theirs) in self.blocking.iter_mut().zip(blocking.iter()) {
+                mine.add(
+                    theirs.polls.load(Ordering::Relaxed),
+                    theirs.ticks.load(Ordering::Relaxed),
+                );
             }
         }
     }
@@ -143,9 +109,8 @@ impl SeriesTotals {
         for (mine, theirs) in self.ended.iter_mut().zip(other.ended) {
             *mine += theirs;
         }
-        let mine = self.blocking.iter_mut().flatten();
-        for (mine, theirs) in mine.zip(other.blocking.iter().flatten()) {
-            *mine += theirs;
+        for (mine, theirs) in self.blocking.iter_mut().zip(&other.blocking) {
+            mine.add(theirs.polls, theirs.ticks);
         }
     }
 
@@ -158,10 +123,11 @@ impl SeriesTotals {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Bounds, Shard};
     use super::*;
-    use crate::recorder::{MethodId, Outcome, RouteId};
+    use crate::model::{Method, RouteId};
 
-    const SERIES: Series = Series::new(RouteId(1), MethodId(0));
+    const SERIES: Series = Series::new(RouteId(1), Method::Get);
 
     fn recorder() -> Recorder {
         Recorder::new(Bounds::new(|seconds| (seconds * 1e9) as u64))

@@ -2,8 +2,8 @@ use std::sync::{Arc, Mutex};
 
 use rustc_hash::FxHashMap;
 
-use crate::primitive::{AtomicU64, Ordering, lock};
-use crate::recorder::RouteId;
+use crate::model::RouteId;
+use crate::sync::{AtomicU64, Ordering, lock};
 
 /// No route matched.
 pub(crate) const UNMATCHED: RouteId = RouteId(0);

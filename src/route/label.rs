@@ -55,7 +55,7 @@ impl<'r> RequestHead<'r> {
 /// microsecond and must not block. It may borrow from the request.
 ///
 /// Sealed: implemented by [`AutoRoute`] and, through
-/// [`HealthLayer::route_by`](crate::HealthLayer::route_by), by functions.
+/// [`RuntimeHealthLayer::route_by`](crate::RuntimeHealthLayer::route_by), by functions.
 pub trait RouteLabel: sealed::Sealed + Clone {
     #[doc(hidden)]
     fn find<'r>(&self, head: RequestHead<'r>) -> Found<'r>;
@@ -67,7 +67,7 @@ pub enum Found<'r> {
     /// This is its template.
     Template(Cow<'r, str>),
     /// A router's template. The path of a gRPC request may say more if it ends
-    /// in a wildcard: see [`settled`](Self::settled), not needed where it is
+    /// in a wildcard: see [`resolve`](Self::resolve), not needed where it is
     /// known to be none.
     Matched {
         template: &'r str,
@@ -113,7 +113,7 @@ impl RouteLabel for AutoRoute {
 impl<'r> Found<'r> {
     /// A template, or the path of a gRPC request where the template is a
     /// wildcard.
-    pub(crate) fn settled(self) -> Self {
+    pub(crate) fn resolve(self) -> Self {
         let Self::Matched { template, head } = self else {
             return self;
         };
@@ -151,7 +151,7 @@ fn matched_path(_: &Extensions) -> Option<&str> {
 }
 
 /// A route named by a function; made by
-/// [`HealthLayer::route_by`](crate::HealthLayer::route_by).
+/// [`RuntimeHealthLayer::route_by`](crate::RuntimeHealthLayer::route_by).
 #[derive(Clone, Copy)]
 pub struct RouteFn<F>(pub(crate) F);
 

@@ -4,16 +4,13 @@
 //! |---|---|
 //! | `label` | from a request to the name of its route |
 //! | `grpc` | which client-sent gRPC paths may become a name |
-//! | `method` | the closed set of values of the label `method` |
 //! | `interner` | names to small numbers, with a hard cap |
 
 mod grpc;
 mod interner;
 mod label;
-mod method;
 
 pub(crate) use grpc::serves as grpc_serves;
 pub(crate) use interner::{Interner, NONE, OVERFLOW, RouteCache, UNMATCHED};
 pub use label::{AutoRoute, RequestHead, RouteFn, RouteLabel};
 pub(crate) use label::{Found, is_wildcard};
-pub(crate) use method::{CONNECT, HEAD, method_id, method_name};

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use crate::clock::Clock;
-use crate::primitive::{AtomicBool, Ordering};
 use crate::recorder::{Histogram, TickBounds};
+use crate::sync::{AtomicBool, Ordering};
 
 /// Measures how long a task that is ready waits for its first poll.
 ///
@@ -60,6 +60,7 @@ impl LagProbe {
         self.closed.load(Ordering::Relaxed)
     }
 
+    #[cfg(feature = "prometheus")]
     pub(super) fn delays(&self) -> &Histogram<9> {
         &self.delays
     }

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex};
 use tokio::runtime::Handle;
 
 use super::lag::LagProbe;
+use super::pool::{Configuration, ExactFigures, ObservedPool, Pool, SAMPLE_INTERVAL};
+use super::pool_probe::send_probe;
 use super::workers::Workers;
 use crate::clock::Clock;
 use crate::error::{Error, Kind};
-use crate::pool::{Configuration, Exact, Facts, Pool};
-use crate::primitive::{AtomicU64, Ordering, lock};
+use crate::model::RuntimeId;
 use crate::recorder::Bounds;
-use crate::slot::RuntimeId;
+use crate::sync::{AtomicU64, Ordering, lock};
 
 /// The runtimes one instance observes. One that has shut down is let go.
 #[derive(Debug)]
@@ -56,7 +57,7 @@ impl Runtimes {
         handle: Handle,
         name: String,
         bounds: &Bounds,
-        blocking_threads_max: usize,
+        max_blocking_threads: usize,
         clock: &Clock,
     ) -> Result<(), Error> {
         let mut list = lock(&self.list);
@@ -69,9 +70,9 @@ impl Runtimes {
         let pool = Pool::new(
             Arc::clone(&name),
             configuration,
-            blocking_threads_max,
+            max_blocking_threads,
             bounds.blocking,
-            clock.ticks_in(crate::pool::FAST),
+            clock.ticks_in(SAMPLE_INTERVAL),
         );
         list.push(Arc::new(Observed {
             id: RuntimeId(NonZeroU64::MIN.saturating_add(number)),
@@ -104,7 +105,7 @@ impl Runtimes {
             let on_worker = move || {
                 on_worker();
                 if has_workers {
-                    pool.met_thread();
+                    pool.met_runtime_thread();
                 }
             };
             observed.lag.send(&observed.handle, clock, on_worker);
@@ -125,16 +126,16 @@ impl Runtimes {
     /// Sends the pools those probes that are wanted.
     pub(crate) fn probe_pools(&self, clock: &Clock) {
         for observed in self.live() {
-            crate::pool::send_probe(&observed.pool, &observed.handle, clock);
+            send_probe(&observed.pool, &observed.handle, clock);
         }
     }
 
     /// The pools of all runtimes that have not shut down. Not by `live`, see
     /// [`workers`](Self::workers).
-    pub(crate) fn pools(&self) -> Vec<Facts> {
+    pub(crate) fn pools(&self) -> Vec<ObservedPool> {
         let list = lock(&self.list);
         let open = list.iter().filter(|observed| !observed.lag.is_closed());
-        open.map(|observed| Facts {
+        open.map(|observed| ObservedPool {
             id: observed.id,
             pool: Arc::clone(&observed.pool),
             workers: observed.pool_workers(),
@@ -158,7 +159,7 @@ pub(crate) struct RuntimeFigures {
     pub(crate) name: Arc<str>,
     pub(crate) lag: crate::recorder::HistogramTotals<9>,
     pub(crate) pool: Arc<Pool>,
-    pub(crate) exact_pool: Option<Exact>,
+    pub(crate) exact_pool: Option<ExactFigures>,
     #[cfg(feature = "runtime-metrics")]
     pub(crate) tokio: TokioFigures,
 }
@@ -214,10 +215,10 @@ impl Observed {
     }
 
     #[cfg(tokio_unstable)]
-    fn pool_figures(&self) -> Option<Exact> {
+    fn pool_figures(&self) -> Option<ExactFigures> {
         let metrics = self.handle.metrics();
         let probes = usize::from(self.pool.probe.waits_since().is_some());
-        Some(Exact {
+        Some(ExactFigures {
             threads: metrics.num_blocking_threads(),
             idle: metrics.num_idle_blocking_threads(),
             queue: metrics.blocking_queue_depth().saturating_sub(probes),
@@ -225,7 +226,7 @@ impl Observed {
     }
 
     #[cfg(not(tokio_unstable))]
-    fn pool_figures(&self) -> Option<Exact> {
+    fn pool_figures(&self) -> Option<ExactFigures> {
         None
     }
 

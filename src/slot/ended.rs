@@ -1,7 +1,6 @@
-use super::Phase;
 use super::slot::{pack, unpack};
-use crate::primitive::{AtomicU64, Ordering, add_exclusive};
-use crate::recorder::{CauseId, Series};
+use crate::model::{Cause, ClosedSet, Phase, Series};
+use crate::sync::{AtomicU64, Ordering, add_exclusive};
 
 /// A blocking poll that is over, with its exact duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +12,7 @@ pub(crate) struct EndedPoll {
     pub(crate) series: Series,
     pub(crate) phase: Phase,
     /// What it was counted under.
-    pub(crate) cause: CauseId,
+    pub(crate) cause: Cause,
 }
 
 /// A watchdog that is on time finds at most one entry: a blocking poll lasts
@@ -64,7 +63,7 @@ impl EndedPolls {
             poll.start,
             poll.ticks,
             pack(poll.series, poll.phase),
-            u64::from(poll.cause.0),
+            poll.cause as u64,
         ];
         for (place, word) in self.entries[head as usize % PLACES].iter().zip(words) {
             place.store(word, Ordering::Relaxed);
@@ -95,7 +94,7 @@ impl EndedPolls {
                     ticks,
                     series,
                     phase,
-                    cause: CauseId(cause as u8),
+                    cause: Cause::from_index(cause as usize).unwrap_or(Cause::Unknown),
                 });
             }
         }
@@ -109,16 +108,16 @@ impl EndedPolls {
 #[cfg(all(test, not(runtime_health_loom)))]
 mod tests {
     use super::*;
-    use crate::recorder::{MethodId, RouteId};
+    use crate::model::{Method, RouteId};
 
     fn poll(sequence: u64) -> EndedPoll {
         EndedPoll {
             sequence,
             start: sequence + 1,
             ticks: sequence + 2,
-            series: Series::new(RouteId(sequence as u32), MethodId(0)),
+            series: Series::new(RouteId(sequence as u32), Method::Get),
             phase: Phase::Poll,
-            cause: CauseId(sequence as u8),
+            cause: Cause::ALL[sequence as usize % Cause::COUNT],
         }
     }
 

@@ -5,12 +5,11 @@ use loom::sync::Arc;
 use loom::thread;
 
 use super::ended::EndedPolls;
-use super::slot::{Mark, Slot};
-use super::{EndedPoll, Phase};
-use crate::recorder::{CauseId, MethodId, RouteId, Series};
+use super::{EndedPoll, Slot, StackAnchor};
+use crate::model::{Cause, Method, Phase, RouteId, Series};
 
 fn series(route: u32) -> Series {
-    Series::new(RouteId(route), MethodId(0))
+    Series::new(RouteId(route), Method::Get)
 }
 
 /// Runs both in threads of their own: loom 0.7 explores nothing when one of
@@ -37,7 +36,12 @@ fn a_reader_never_sees_fields_of_two_polls() {
         || Slot::new("".into(), 0),
         |slot| {
             for start in [1, 2] {
-                slot.enter(start, series(start as u32), Phase::Poll, Mark::default());
+                slot.enter(
+                    start,
+                    series(start as u32),
+                    Phase::Poll,
+                    StackAnchor::default(),
+                );
                 slot.leave();
             }
         },
@@ -74,7 +78,7 @@ fn ended_polls_arrive_whole_or_are_counted() {
                     ticks: sequence,
                     series: series(sequence as u32),
                     phase: Phase::Call,
-                    cause: CauseId::UNKNOWN,
+                    cause: Cause::Unknown,
                 });
             }
         },

@@ -1,47 +1,27 @@
 //! The poll a thread is in, readable by another thread at any moment.
 //!
-//! Each thread has one [`Slot`] for each instance. The thread writes it with
-//! plain stores; the watchdog and the exporter read it and know whether what
-//! they read belongs together. `DESIGN.md` has the argument for the orderings,
-//! `loom.rs` the model that checks them.
+//! Each thread has one [`Slot`] per instance. It writes the slot with plain stores. The
+//! watchdog and the exporter read it and can tell whether what they read belongs together.
+//! ARCHITECTURE.md has the argument for the orderings, `loom.rs` the model that checks
+//! them.
+//!
+//! | file | what |
+//! |---|---|
+//! | `anchor` | [`StackAnchor`]: the stack frame that a walk up the stack has to reach |
+//! | `slot` | [`Slot`]: a sequence lock with one writer |
+//! | `ended` | blocking polls that have ended: a queue from the thread to the watchdog |
+//! | `loom` | models of both |
 
-mod alarm;
+mod anchor;
 mod ended;
 #[cfg(all(test, runtime_health_loom))]
 mod loom;
-// Named as the room: it is the one type the room exists for.
-#[allow(clippy::module_inception)]
+#[expect(
+    clippy::module_inception,
+    reason = "the type that the room is named after"
+)]
 mod slot;
 
-pub(crate) use alarm::Alarm;
+pub(crate) use anchor::StackAnchor;
 pub(crate) use ended::EndedPoll;
-pub(crate) use slot::{InProgress, Mark, RuntimeId, Slot};
-
-/// Which of the three places a poll was in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Phase {
-    /// The synchronous part of `Service::call`, before it returns a future.
-    Call,
-    /// `Future::poll` of the response future.
-    Poll,
-    /// `Body::poll_frame` of the response body.
-    Body,
-}
-
-impl Phase {
-    /// The word used in log events and JSON: `call`, `poll` or `body`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Call => "call",
-            Self::Poll => "poll",
-            Self::Body => "body",
-        }
-    }
-}
-
-impl std::fmt::Display for Phase {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+pub(crate) use slot::{InProgress, Slot};

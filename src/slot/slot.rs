@@ -1,9 +1,9 @@
 use std::num::NonZeroU64;
 
-use super::Phase;
+use super::StackAnchor;
 use super::ended::{EndedPoll, EndedPolls};
-use crate::primitive::{AtomicU64, Ordering, fence};
-use crate::recorder::{CauseId, Series};
+use crate::model::{Cause, ClosedSet, Phase, RuntimeId, Series};
+use crate::sync::{AtomicU64, Ordering, fence};
 
 /// The current poll of one thread.
 ///
@@ -27,36 +27,13 @@ pub(crate) struct Slot {
     code: AtomicU64,
     /// What the watchdog says of a poll: the poll's sequence and a cause, in
     /// one word, so it publishes nothing but itself. The watchdog writes it.
-    verdict: AtomicU64,
+    cause_of: AtomicU64,
     /// Number of the observed runtime whose worker the thread has been; 0 as
     /// long as that is not known. Publishes nothing but itself.
     runtime: AtomicU64,
     ended: EndedPolls,
     thread: Box<str>,
     thread_id: i32,
-}
-
-/// Tells an observed runtime from the others of its instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RuntimeId(pub(crate) NonZeroU64);
-
-/// The frame that polls.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Mark {
-    /// Its stack pointer; 0 where stacks are not read.
-    pub(crate) stack: u64,
-    /// An instruction of its function.
-    pub(crate) code: u64,
-}
-
-impl Mark {
-    /// The frame of the function that this is called in, which must never be
-    /// inlined itself.
-    #[inline(always)]
-    pub(crate) fn here() -> Self {
-        let (stack, code) = crate::sys::here();
-        Self { stack, code }
-    }
 }
 
 /// A poll that was in progress when its slot was read.
@@ -68,7 +45,7 @@ pub(crate) struct InProgress {
     pub(crate) start: u64,
     pub(crate) series: Series,
     pub(crate) phase: Phase,
-    pub(crate) mark: Mark,
+    pub(crate) anchor: StackAnchor,
 }
 
 impl Slot {
@@ -79,7 +56,7 @@ impl Slot {
             what: AtomicU64::new(0),
             stack: AtomicU64::new(0),
             code: AtomicU64::new(0),
-            verdict: AtomicU64::new(0),
+            cause_of: AtomicU64::new(0),
             runtime: AtomicU64::new(0),
             ended: EndedPolls::new(),
             thread,
@@ -110,15 +87,15 @@ impl Slot {
     /// Publishes a poll. Only the owning thread may call it, while none is
     /// published.
     #[inline]
-    pub(crate) fn enter(&self, start: u64, series: Series, phase: Phase, mark: Mark) {
+    pub(crate) fn enter(&self, start: u64, series: Series, phase: Phase, anchor: StackAnchor) {
         // Orders the even number that `leave` stored before the stores below:
         // a reader that sees any of the new fields and then fences sees that
         // the sequence has moved on. Partner: the fence in `read`.
         fence(Ordering::Release);
         self.start.store(start, Ordering::Relaxed);
         self.what.store(pack(series, phase), Ordering::Relaxed);
-        self.stack.store(mark.stack, Ordering::Relaxed);
-        self.code.store(mark.code, Ordering::Relaxed);
+        self.stack.store(anchor.stack, Ordering::Relaxed);
+        self.code.store(anchor.code, Ordering::Relaxed);
         self.step();
     }
 
@@ -156,11 +133,11 @@ impl Slot {
     /// Gives the cause under which the poll is to be counted: the one the
     /// watchdog has named by now. `None` if it has named none: who takes a note
     /// without a cause finds one, and counts the poll.
-    pub(crate) fn note_ended(&self, ticks: u64) -> Option<CauseId> {
+    pub(crate) fn note_ended(&self, ticks: u64) -> Option<Cause> {
         let Some(poll) = self.read() else {
-            return Some(CauseId::UNKNOWN);
+            return Some(Cause::Unknown);
         };
-        let cause = self.verdict(poll.sequence);
+        let cause = self.cause_of(poll.sequence);
         let is_noted = self.ended.push(EndedPoll {
             sequence: poll.sequence,
             start: poll.start,
@@ -169,7 +146,7 @@ impl Slot {
             phase: poll.phase,
             cause,
         });
-        (cause != CauseId::UNKNOWN || !is_noted).then_some(cause)
+        (cause != Cause::Unknown || !is_noted).then_some(cause)
     }
 
     /// Whether a note was not taken yet. Only the owning thread may call it.
@@ -179,18 +156,18 @@ impl Slot {
 
     /// Names the cause of the poll in progress, as far as it is known. Only
     /// the watchdog may call it. A poll that ends first is not affected.
-    pub(crate) fn judge(&self, sequence: u64, cause: CauseId) {
-        let word = sequence << 8 | u64::from(cause.0);
-        self.verdict.store(word, Ordering::Relaxed);
+    pub(crate) fn set_cause(&self, sequence: u64, cause: Cause) {
+        let word = sequence << 8 | cause as u64;
+        self.cause_of.store(word, Ordering::Relaxed);
     }
 
     /// What was said of a poll.
-    pub(crate) fn verdict(&self, sequence: u64) -> CauseId {
-        let word = self.verdict.load(Ordering::Relaxed);
+    pub(crate) fn cause_of(&self, sequence: u64) -> Cause {
+        let word = self.cause_of.load(Ordering::Relaxed);
         if word >> 8 == sequence & (u64::MAX >> 8) && word != 0 {
-            CauseId(word as u8)
+            Cause::from_index((word & 0xff) as usize).unwrap_or(Cause::Unknown)
         } else {
-            CauseId::UNKNOWN
+            Cause::Unknown
         }
     }
 
@@ -214,7 +191,7 @@ impl Slot {
         }
         let start = self.start.load(Ordering::Relaxed);
         let what = self.what.load(Ordering::Relaxed);
-        let mark = Mark {
+        let anchor = StackAnchor {
             stack: self.stack.load(Ordering::Relaxed),
             code: self.code.load(Ordering::Relaxed),
         };
@@ -230,7 +207,7 @@ impl Slot {
             start,
             series,
             phase,
-            mark,
+            anchor,
         })
     }
 }
@@ -243,30 +220,25 @@ pub(super) fn pack(series: Series, phase: Phase) -> u64 {
 
 /// `None` for a word that `pack` never made.
 pub(super) fn unpack(word: u64) -> Option<(Series, Phase)> {
-    let phase = match word & 0xff {
-        0 => Phase::Call,
-        1 => Phase::Poll,
-        2 => Phase::Body,
-        _ => return None,
-    };
+    let phase = Phase::from_index((word & 0xff) as usize)?;
     Some((Series::from_bits((word >> 8) as u32), phase))
 }
 
 #[cfg(all(test, not(runtime_health_loom)))]
 mod tests {
     use super::*;
-    use crate::recorder::{MethodId, RouteId};
+    use crate::model::{Method, RouteId};
     use std::sync::atomic::AtomicBool;
 
     fn series(route: u32) -> Series {
-        Series::new(RouteId(route), MethodId(3))
+        Series::new(RouteId(route), Method::Delete)
     }
 
     #[test]
     fn a_slot_shows_its_poll_from_enter_to_leave() {
         let slot = Slot::new("worker".into(), 0);
         assert_eq!(slot.read(), None);
-        slot.enter(42, series(7), Phase::Body, Mark::default());
+        slot.enter(42, series(7), Phase::Body, StackAnchor::default());
         let seen = slot.read().unwrap();
         assert_eq!(
             (seen.start, seen.series, seen.phase),
@@ -274,14 +246,14 @@ mod tests {
         );
         slot.leave();
         assert_eq!(slot.read(), None);
-        slot.enter(43, series(7), Phase::Body, Mark::default());
+        slot.enter(43, series(7), Phase::Body, StackAnchor::default());
         assert_ne!(slot.read().unwrap().sequence, seen.sequence);
     }
 
     #[test]
     fn a_word_survives_the_round_trip() {
-        for phase in [Phase::Call, Phase::Poll, Phase::Body] {
-            let series = Series::new(RouteId(u32::MAX >> 4), MethodId(9));
+        for &phase in Phase::ALL {
+            let series = Series::new(RouteId(u32::MAX >> 4), Method::Other);
             assert_eq!(unpack(pack(series, phase)), Some((series, phase)));
         }
         assert_eq!(unpack(0xff), None);
@@ -293,7 +265,12 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for start in 1..2_000_000_u64 {
-                    slot.enter(start, series(start as u32), Phase::Poll, Mark::default());
+                    slot.enter(
+                        start,
+                        series(start as u32),
+                        Phase::Poll,
+                        StackAnchor::default(),
+                    );
                     slot.leave();
                 }
                 done.store(true, Ordering::Release);

@@ -1,34 +1,20 @@
-use super::Cause;
-use crate::instance::Instance;
-use crate::recorder::Series;
-use crate::slot::{EndedPoll, InProgress, Phase, Slot};
+use crate::findings::Observation;
+use crate::model::Cause;
+use crate::slot::{EndedPoll, InProgress};
 
-/// What one look at one thread's slot has shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Observation {
-    /// A blocking poll goes on.
-    Running {
-        poll: InProgress,
-        elapsed: u64,
-        first: bool,
-    },
-    /// A blocking poll is over. `sighted`: it was `Running` before.
-    Ended { poll: EndedPoll, sighted: bool },
-}
-
-/// A blocking poll seen at the last look.
+/// A blocking poll that the last round saw in progress.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sighted {
+pub(super) struct SeenPoll {
     poll: InProgress,
     elapsed: u64,
 }
 
-/// Turns a reading of a slot into observations; all times in ticks.
+/// Turns a reading of a slot into observations of blocking polls. All times in ticks.
 ///
-/// The slot has to be read *before* its ended polls are taken: a poll that has
-/// left the slot has left its note before.
+/// The slot must be read *before* its ended polls are taken: a thread queues an ended poll
+/// before it leaves the slot.
 pub(super) fn observe(
-    last: &mut Option<Sighted>,
+    last: &mut Option<SeenPoll>,
     mut reading: Option<InProgress>,
     ended: &[EndedPoll],
     now: u64,
@@ -36,16 +22,16 @@ pub(super) fn observe(
     mut each: impl FnMut(Observation),
 ) {
     for &poll in ended {
-        let sighted = last
+        let was_seen = last
             .take_if(|last| last.poll.sequence == poll.sequence)
             .is_some();
-        // It ended between the reading and the taking.
+        // It ended after the slot was read.
         reading = reading.filter(|reading| reading.sequence != poll.sequence);
-        each(Observation::Ended { poll, sighted });
+        each(Observation::Ended { poll, was_seen });
     }
     let current = reading.map(|reading| reading.sequence);
     if let Some(lost) = last.take_if(|last| Some(last.poll.sequence) != current) {
-        // It is over, and its note found no place: what was seen of it counts.
+        // It has ended and its queue was full: what was observed of it counts.
         each(Observation::Ended {
             poll: EndedPoll {
                 sequence: lost.poll.sequence,
@@ -53,16 +39,16 @@ pub(super) fn observe(
                 ticks: lost.elapsed,
                 series: lost.poll.series,
                 phase: lost.poll.phase,
-                cause: Cause::Unknown.into(),
+                cause: Cause::Unknown,
             },
-            sighted: true,
+            was_seen: true,
         });
     }
     let Some(poll) = reading else { return };
     let elapsed = now.saturating_sub(poll.start);
     if elapsed >= threshold {
         let first = last.is_none();
-        *last = Some(Sighted { poll, elapsed });
+        *last = Some(SeenPoll { poll, elapsed });
         each(Observation::Running {
             poll,
             elapsed,
@@ -71,52 +57,13 @@ pub(super) fn observe(
     }
 }
 
-/// A blocking poll that is in progress at this moment.
-#[derive(Clone, Debug)]
-pub(crate) struct Stall {
-    pub(crate) series: Series,
-    pub(crate) phase: Phase,
-    /// In ticks.
-    pub(crate) elapsed: u64,
-    /// As far as the watchdog has found out.
-    pub(crate) cause: Cause,
-    pub(crate) slot: std::sync::Arc<Slot>,
-}
-
-/// The stalls at this moment, longest first, read from the slots themselves:
-/// true even while the watchdog is held up.
-pub(crate) fn stalls(instance: &Instance) -> Vec<Stall> {
-    let now = instance.clock.ticks();
-    let mut stalls: Vec<_> = instance
-        .slots
-        .list()
-        .into_iter()
-        .filter_map(|slot| {
-            let poll = slot.read()?;
-            let elapsed = now.saturating_sub(poll.start);
-            let cause = Cause::from_id(slot.verdict(poll.sequence));
-            // In `block_in_place` nobody waits for it.
-            let stalls = elapsed >= instance.terms.threshold && cause != Cause::BlockInPlace;
-            stalls.then_some(Stall {
-                series: poll.series,
-                phase: poll.phase,
-                elapsed,
-                cause,
-                slot,
-            })
-        })
-        .collect();
-    stalls.sort_by_key(|stall| std::cmp::Reverse(stall.elapsed));
-    stalls
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recorder::{MethodId, RouteId};
+    use crate::model::{Method, Phase, RouteId, Series};
 
     const THRESHOLD: u64 = 10;
-    const SERIES: Series = Series::new(RouteId(3), MethodId(0));
+    const SERIES: Series = Series::new(RouteId(3), Method::Get);
 
     fn running(sequence: u64, start: u64) -> InProgress {
         InProgress {
@@ -124,7 +71,7 @@ mod tests {
             start,
             series: SERIES,
             phase: Phase::Poll,
-            mark: crate::slot::Mark::default(),
+            anchor: crate::slot::StackAnchor::default(),
         }
     }
 
@@ -135,29 +82,29 @@ mod tests {
             ticks,
             series: SERIES,
             phase: Phase::Poll,
-            cause: Cause::Unknown.into(),
+            cause: Cause::Unknown,
         }
     }
 
-    fn look(
-        last: &mut Option<Sighted>,
+    fn round(
+        last: &mut Option<SeenPoll>,
         reading: Option<InProgress>,
-        notes: &[EndedPoll],
+        ended: &[EndedPoll],
         now: u64,
     ) -> Vec<Observation> {
         let mut seen = Vec::new();
-        observe(last, reading, notes, now, THRESHOLD, |observation| {
+        observe(last, reading, ended, now, THRESHOLD, |observation| {
             seen.push(observation)
         });
         seen
     }
 
     #[test]
-    fn a_poll_is_first_seen_once_and_followed_to_its_end() {
+    fn a_poll_is_first_observed_once_and_followed_to_its_end() {
         let (mut last, poll) = (None, running(1, 100));
-        assert_eq!(look(&mut last, Some(poll), &[], 109), []);
+        assert_eq!(round(&mut last, Some(poll), &[], 109), []);
         assert_eq!(
-            look(&mut last, Some(poll), &[], 110),
+            round(&mut last, Some(poll), &[], 110),
             [Observation::Running {
                 poll,
                 elapsed: 10,
@@ -165,59 +112,59 @@ mod tests {
             }]
         );
         assert_eq!(
-            look(&mut last, Some(poll), &[], 150),
+            round(&mut last, Some(poll), &[], 150),
             [Observation::Running {
                 poll,
                 elapsed: 50,
                 first: false
             }]
         );
-        let note = ended(1, 100, 60);
+        let end = ended(1, 100, 60);
         assert_eq!(
-            look(&mut last, None, &[note], 170),
+            round(&mut last, None, &[end], 170),
             [Observation::Ended {
-                poll: note,
-                sighted: true
+                poll: end,
+                was_seen: true
             }]
         );
-        assert_eq!(look(&mut last, None, &[], 180), []);
+        assert_eq!(round(&mut last, None, &[], 180), []);
     }
 
     #[test]
-    fn a_poll_that_ended_before_a_look_is_reported_as_ended() {
-        let note = ended(1, 100, 12);
+    fn a_poll_that_ended_between_rounds_is_reported_as_ended() {
+        let end = ended(1, 100, 12);
         assert_eq!(
-            look(&mut None, None, &[note], 130),
+            round(&mut None, None, &[end], 130),
             [Observation::Ended {
-                poll: note,
-                sighted: false
-            }]
-        );
-    }
-
-    #[test]
-    fn a_poll_that_ends_during_the_look_is_reported_once() {
-        let note = ended(1, 100, 30);
-        assert_eq!(
-            look(&mut None, Some(running(1, 100)), &[note], 130),
-            [Observation::Ended {
-                poll: note,
-                sighted: false
+                poll: end,
+                was_seen: false
             }]
         );
     }
 
     #[test]
-    fn a_lost_note_is_replaced_by_what_was_seen() {
+    fn a_poll_that_ends_during_a_round_is_reported_once() {
+        let end = ended(1, 100, 30);
+        assert_eq!(
+            round(&mut None, Some(running(1, 100)), &[end], 130),
+            [Observation::Ended {
+                poll: end,
+                was_seen: false
+            }]
+        );
+    }
+
+    #[test]
+    fn a_poll_lost_from_the_queue_is_replaced_by_what_was_observed() {
         let mut last = None;
-        look(&mut last, Some(running(1, 100)), &[], 140);
+        round(&mut last, Some(running(1, 100)), &[], 140);
         let next = running(3, 150);
         assert_eq!(
-            look(&mut last, Some(next), &[], 165),
+            round(&mut last, Some(next), &[], 165),
             [
                 Observation::Ended {
                     poll: ended(1, 100, 40),
-                    sighted: true
+                    was_seen: true
                 },
                 Observation::Running {
                     poll: next,
@@ -229,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_runs_behind_is_no_stall() {
-        assert_eq!(look(&mut None, Some(running(1, 100)), &[], 99), []);
+    fn a_clock_that_runs_behind_makes_no_stall() {
+        assert_eq!(round(&mut None, Some(running(1, 100)), &[], 99), []);
     }
 }

@@ -1,42 +1,29 @@
-//! The thread that sees blocking polls while they are still going on.
+//! The thread that examines blocking polls while they are in progress.
 //!
 //! | file | what |
 //! |---|---|
-//! | `thread` | its loop: tick, sleep, wake, end |
-//! | `detect` | what a slot's reading means; pure |
-//! | `watched` | one thread: its slot, its inquiry, what was announced |
-//! | `inquiry` | what is found out about one poll, look by look |
-//! | `classify` | from the evidence to a [`Cause`]; pure |
-//! | `hindsight` | what the clocks tell of a poll that is over; pure |
-//! | `cause`, `advice` | the closed set of causes, and what to do about each |
-//! | `limit` | how many stacks are taken |
-//! | `finding` | [`Finding`], as users see it |
-//! | `store` | findings, grouped and bounded |
-//! | `event` | the log event |
-//! | `report` | the thread that logs, and sends probes |
-//! | `desk` | where the pool's watch asks about its threads |
+//! | `thread` | [`Watchdog`]: the thread and its rounds |
+//! | `pacer` | when the next round is due, when to park, how late it is |
+//! | `round` | what one round knows and what it collects |
+//! | `watched_thread` | one thread of the service: its slot, its investigation, what was announced |
+//! | `detect` | what a reading of a slot means; pure |
+//! | `investigation` | what is found out about one poll, round by round |
+//! | `stack_collector` | the stacks of one poll |
+//! | `reader` | the means to read threads, and how much of them is left |
+//! | `capture_budget` | how many stacks may be read |
+//! | `post_mortem` | what the clocks tell of a poll that has ended; pure |
+//! | `publisher` | findings, log events and probes of a round |
 
-mod advice;
-mod cause;
-mod classify;
-mod desk;
+mod capture_budget;
 mod detect;
-mod event;
-mod finding;
-mod hindsight;
-mod inquiry;
-mod limit;
-mod report;
-mod store;
+mod investigation;
+mod pacer;
+mod post_mortem;
+mod publisher;
+mod reader;
+mod round;
+mod stack_collector;
 mod thread;
-mod watched;
+mod watched_thread;
 
-pub use cause::Cause;
-pub(crate) use desk::{Desk, Glance, Question};
-pub(crate) use detect::stalls;
-#[cfg(feature = "serde")]
-pub(crate) use finding::rfc3339;
-pub use finding::{Finding, Times};
-pub(crate) use report::{Report, Reporter};
-pub(crate) use store::FindingStore;
 pub(crate) use thread::Watchdog;

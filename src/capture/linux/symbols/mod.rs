@@ -1,0 +1,15 @@
+//! From addresses to functions and lines, on a thread of its own.
+//!
+//! | file | what |
+//! |---|---|
+//! | `thread` | the thread that reads symbols, and the stacks that wait for it |
+//! | `symbolizer` | addresses to functions and lines, cached |
+//! | `names` | readable names, and which functions are the user's |
+
+mod names;
+mod symbolizer;
+mod thread;
+
+pub(super) use symbolizer::ModuleRef;
+pub(crate) use thread::PendingStack;
+pub(super) use thread::Symbols;

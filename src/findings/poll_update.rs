@@ -1,0 +1,83 @@
+use std::sync::Arc;
+
+use super::Diagnosis;
+use crate::model::{Cause, Phase, Series};
+use crate::slot::{EndedPoll, InProgress};
+
+/// What one reading of a slot shows of a blocking poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Observation {
+    /// It is in progress.
+    Running {
+        poll: InProgress,
+        /// In ticks.
+        elapsed: u64,
+        /// Not observed before.
+        first: bool,
+    },
+    /// It has ended.
+    Ended {
+        poll: EndedPoll,
+        /// Observed as `Running` before.
+        was_seen: bool,
+    },
+}
+
+impl Observation {
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self, Self::Running { .. })
+    }
+
+    pub(crate) fn sequence(&self) -> u64 {
+        match self {
+            Self::Running { poll, .. } => poll.sequence,
+            Self::Ended { poll, .. } => poll.sequence,
+        }
+    }
+
+    pub(super) fn series(&self) -> Series {
+        match self {
+            Self::Running { poll, .. } => poll.series,
+            Self::Ended { poll, .. } => poll.series,
+        }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        match self {
+            Self::Running { poll, .. } => poll.phase,
+            Self::Ended { poll, .. } => poll.phase,
+        }
+    }
+
+    /// How long the poll has lasted, in ticks.
+    pub(crate) fn ticks(&self) -> u64 {
+        match self {
+            Self::Running { elapsed, .. } => *elapsed,
+            Self::Ended { poll, .. } => poll.ticks,
+        }
+    }
+}
+
+/// What one round of the watchdog learned of one blocking poll.
+#[derive(Debug)]
+pub(crate) struct PollUpdate {
+    pub(crate) observation: Observation,
+    pub(crate) thread: Arc<str>,
+    pub(crate) diagnosis: Option<Arc<Diagnosis>>,
+    /// Whether the poll is to be announced by a log event.
+    pub(crate) is_new: bool,
+}
+
+impl PollUpdate {
+    /// While the poll runs, what its diagnosis says; once it has ended, what it was counted
+    /// under.
+    pub(crate) fn cause(&self) -> Cause {
+        match &self.observation {
+            Observation::Running { .. } => self
+                .diagnosis
+                .as_ref()
+                .map_or(Cause::Unknown, |diagnosis| diagnosis.cause()),
+            Observation::Ended { poll, .. } => poll.cause,
+        }
+    }
+}

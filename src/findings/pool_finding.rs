@@ -1,0 +1,308 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::capture::{Confidence, Frame, Place};
+use crate::model::Cause;
+
+/// What kind of thing was found on a blocking pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PoolFindingKind {
+    /// Every thread the pool may have is at work, and more work waits: a task of
+    /// this crate's `spawn_blocking` or, on stable tokio, a probe, which waits
+    /// as whatever else is put there would. With `tokio_unstable` any task.
+    Saturated,
+    /// One task has held a thread for longer than
+    /// [`Builder::long_blocking_task`](crate::Builder::long_blocking_task).
+    LongTask,
+}
+
+impl PoolFindingKind {
+    /// The word used in JSON: `saturated` or `long_task`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Saturated => "saturated",
+            Self::LongTask => "long_task",
+        }
+    }
+}
+
+/// Something found on the blocking pool of one runtime: that it was saturated,
+/// from when to when, and who held it; or a task that does not end.
+///
+/// Figures are those of the last look while it went on. Its `Display` is what a
+/// person needs: several lines, without a newline at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolFinding {
+    /// What it is.
+    pub kind: PoolFindingKind,
+    /// The runtime, as in the label `runtime`.
+    pub runtime: Arc<str>,
+    /// When it began.
+    pub since: SystemTime,
+    /// How long it has gone on.
+    pub lasted: Duration,
+    /// Whether it has ended.
+    pub is_over: bool,
+    /// How many threads the pool may have.
+    pub limit: u64,
+    /// How many it has; see `blocking_threads` for how sure that is.
+    pub threads: Option<u64>,
+    /// Wrapped tasks running.
+    pub running: u64,
+    /// Threads at work on anything else: `tokio::fs`, name lookups, tasks of
+    /// tokio's own `spawn_blocking`. `None` if it is not known who is idle.
+    pub not_wrapped: Option<u64>,
+    /// Tasks that wait: with `tokio_unstable` all of them, else the wrapped ones.
+    pub queued: u64,
+    /// The most that waited at once.
+    pub most_queued: u64,
+    /// How long the one that has waited longest has, or had when it was over.
+    /// Wrapped tasks and the probe.
+    pub longest_wait: Duration,
+    /// How long nothing at all has moved: no task began or ended, every thread
+    /// stands in a wait without a time limit, the probe is not answered. `None`
+    /// below [`Builder::pool_stuck_after`](crate::Builder::pool_stuck_after).
+    pub no_progress: Option<Duration>,
+    /// The stacks show that pool tasks wait for pool tasks, which wait for a
+    /// thread: it will not end by itself.
+    pub is_deadlock: bool,
+    /// Who holds the threads, the most threads first. Wrapped tasks only.
+    pub holders: Vec<PoolHolder>,
+    /// What the task running longest is at, for some routes and call sites; in a
+    /// stuck_state, some of all that run.
+    pub examples: Vec<PoolExample>,
+}
+
+/// Wrapped tasks of one route and call site that are running.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolHolder {
+    /// The route, as in the label `route`.
+    pub route: Arc<str>,
+    /// Where `spawn_blocking` is called: `src/users.rs:42`.
+    pub site: Arc<str>,
+    /// How many threads they hold.
+    pub tasks: u64,
+    /// How long the oldest of them has been running.
+    pub oldest: Duration,
+}
+
+/// What one pool task was seen at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolExample {
+    /// The route, as in the label `route`.
+    pub route: Arc<str>,
+    /// Where `spawn_blocking` is called.
+    pub site: Arc<str>,
+    /// How long it had been running.
+    pub age: Duration,
+    /// What it was at.
+    pub cause: Cause,
+    /// The system call it was blocked in, with what its descriptor is.
+    pub call: Option<Arc<str>>,
+    /// The line of the service's own code. `None` without a proven stack.
+    pub place: Option<Place>,
+    /// How sure `stack` is. `None` without one.
+    pub confidence: Option<Confidence>,
+    /// Innermost frame first.
+    pub stack: Arc<[Frame]>,
+}
+
+impl PoolFinding {
+    /// `pool`: name of its runtime and limit, if it is known which pool it is.
+    pub(crate) fn new(
+        kind: PoolFindingKind,
+        pool: Option<(&Arc<str>, u64)>,
+        since: SystemTime,
+    ) -> Self {
+        Self {
+            kind,
+            runtime: pool.map_or_else(|| "".into(), |(name, _)| Arc::clone(name)),
+            since,
+            lasted: Duration::ZERO,
+            is_over: false,
+            limit: pool.map_or(0, |(_, limit)| limit),
+            threads: None,
+            running: 0,
+            not_wrapped: None,
+            queued: 0,
+            most_queued: 0,
+            longest_wait: Duration::ZERO,
+            no_progress: None,
+            is_deadlock: false,
+            holders: Vec::new(),
+            examples: Vec::new(),
+        }
+    }
+
+    /// What to do about it, as one sentence.
+    pub fn advice(&self) -> &'static str {
+        match self.kind {
+            PoolFindingKind::LongTask => {
+                "run long-lived work on its own thread (std::thread) or in a job queue: here it occupies a thread that other tasks need, and the runtime waits for it at shutdown"
+            }
+            PoolFindingKind::Saturated if self.is_deadlock => {
+                "never wait for a pool task inside a pool task (Handle::block_on of a JoinHandle): await both from async code, or call the inner work as a plain function; this does not resolve by itself"
+            }
+            PoolFindingKind::Saturated if self.no_progress.is_some() => {
+                "find out what the threads wait for and add a timeout; an external service that does not answer and tasks that wait for each other look the same"
+            }
+            PoolFindingKind::Saturated => {
+                "use an async client or driver if these tasks wait, a job queue or a pool sized to the cores if they compute; raising max_blocking_threads is only a stopgap"
+            }
+        }
+    }
+}
+
+impl fmt::Display for PoolFinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { runtime, limit, .. } = self;
+        let millis = |time: Duration| time.as_secs_f64() * 1e3;
+        let lasted = millis(self.lasted);
+        let state = if self.is_over { "lasted" } else { "for" };
+        match self.kind {
+            PoolFindingKind::Saturated => write!(
+                f,
+                "the blocking pool of runtime {runtime} is saturated ({state} {lasted:.0} ms): limit {limit}, {} wrapped tasks \
+                 running, {} queued (at most {}), longest wait {:.0} ms",
+                self.running,
+                self.queued,
+                self.most_queued,
+                millis(self.longest_wait),
+            )?,
+            PoolFindingKind::LongTask => write!(
+                f,
+                "a task has held a thread of the blocking pool of runtime {runtime} ({state} {lasted:.0} ms)"
+            )?,
+        }
+        if let Some(time) = self.no_progress {
+            let what = if self.is_deadlock {
+                "nested-pool deadlock"
+            } else {
+                "no progress"
+            };
+            write!(f, "\n  {what} for {:.1} s", time.as_secs_f64())?;
+        }
+        if !self.holders.is_empty() {
+            write!(f, "\n  held by {}", Holders(self))?;
+        }
+        for example in &self.examples {
+            write!(f, "\n  e.g. {example}")?;
+        }
+        write!(f, "\n  fix  {}", self.advice())
+    }
+}
+
+/// `/slow at src/slow.rs:7: 40 of 40 threads, oldest 120 ms; not wrapped: 3`.
+pub(super) struct Holders<'f>(pub(super) &'f PoolFinding);
+
+impl fmt::Display for Holders<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 5;
+        for (index, holder) in self.0.holders.iter().take(MOST).enumerate() {
+            if index > 0 {
+                f.write_str("; ")?;
+            }
+            write!(
+                f,
+                "{} at {}: {} of {} threads, oldest {} ms",
+                holder.route,
+                holder.site,
+                holder.tasks,
+                self.0.limit,
+                holder.oldest.as_millis()
+            )?;
+        }
+        if self.0.holders.len() > MOST {
+            write!(f, "; {} more", self.0.holders.len() - MOST)?;
+        }
+        if let Some(others) = self.0.not_wrapped.filter(|others| *others > 0) {
+            write!(f, "; not wrapped: {others}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for PoolExample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} after {} ms: {}",
+            self.route,
+            self.age.as_millis(),
+            self.cause
+        )?;
+        if let Some(place) = &self.place {
+            write!(f, " at {place}")?;
+        }
+        if let Some(call) = &self.call {
+            write!(f, " on {call}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Durations in seconds and times in RFC 3339, as everywhere in the exporter.
+#[cfg(feature = "serde")]
+mod json {
+    use serde::Serialize;
+    use serde::ser::{SerializeStruct, Serializer};
+
+    use super::{PoolExample, PoolFinding, PoolHolder};
+    use crate::findings::format::rfc3339;
+
+    impl Serialize for PoolFinding {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut out = serializer.serialize_struct("PoolFinding", 17)?;
+            out.serialize_field("kind", self.kind.as_str())?;
+            out.serialize_field("runtime", &*self.runtime)?;
+            out.serialize_field("since", &rfc3339(self.since))?;
+            out.serialize_field("lasted_seconds", &self.lasted.as_secs_f64())?;
+            out.serialize_field("is_over", &self.is_over)?;
+            out.serialize_field("limit", &self.limit)?;
+            out.serialize_field("threads", &self.threads)?;
+            out.serialize_field("running", &self.running)?;
+            out.serialize_field("not_wrapped", &self.not_wrapped)?;
+            out.serialize_field("queued", &self.queued)?;
+            out.serialize_field("most_queued", &self.most_queued)?;
+            out.serialize_field("longest_wait_seconds", &self.longest_wait.as_secs_f64())?;
+            let stuck = self.no_progress.map(|time| time.as_secs_f64());
+            out.serialize_field("no_progress_seconds", &stuck)?;
+            out.serialize_field("is_deadlock", &self.is_deadlock)?;
+            out.serialize_field("holders", &self.holders)?;
+            out.serialize_field("examples", &self.examples)?;
+            out.serialize_field("advice", self.advice())?;
+            out.end()
+        }
+    }
+
+    impl Serialize for PoolHolder {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut out = serializer.serialize_struct("PoolHolder", 4)?;
+            out.serialize_field("route", &*self.route)?;
+            out.serialize_field("site", &*self.site)?;
+            out.serialize_field("tasks", &self.tasks)?;
+            out.serialize_field("oldest_seconds", &self.oldest.as_secs_f64())?;
+            out.end()
+        }
+    }
+
+    impl Serialize for PoolExample {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut out = serializer.serialize_struct("PoolExample", 8)?;
+            out.serialize_field("route", &*self.route)?;
+            out.serialize_field("site", &*self.site)?;
+            out.serialize_field("age_seconds", &self.age.as_secs_f64())?;
+            out.serialize_field("cause", self.cause.as_str())?;
+            out.serialize_field("call", &self.call.as_deref())?;
+            out.serialize_field("place", &self.place)?;
+            out.serialize_field("confidence", &self.confidence.map(|c| c.as_str()))?;
+            out.serialize_field("stack", &*self.stack)?;
+            out.end()
+        }
+    }
+}

@@ -1,0 +1,19 @@
+/// A stack frame that its own thread has published: the frame that polls, or that runs a
+/// pool task. A walk up the thread's stack is proven when it arrives there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StackAnchor {
+    /// Its stack pointer; 0 where stacks are not read.
+    pub(crate) stack: u64,
+    /// An instruction of its function.
+    pub(crate) code: u64,
+}
+
+impl StackAnchor {
+    /// Returns the frame of the function that calls this, which must itself never be
+    /// inlined.
+    #[inline(always)]
+    pub(crate) fn here() -> Self {
+        let (stack, code) = crate::sys::here();
+        Self { stack, code }
+    }
+}

@@ -1,0 +1,296 @@
+use std::cell::{Cell, OnceCell, RefCell};
+use std::hash::Hasher;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread::AccessError;
+
+use rustc_hash::FxHasher;
+
+use super::{CurrentWork, SeriesRecorder};
+use crate::instance::Instance;
+use crate::model::{ClosedSet, Method, RouteId, RuntimeId, Series};
+use crate::recorder::Shard;
+use crate::route::{RouteCache, is_wildcard};
+use crate::slot::Slot;
+
+/// A thread's slot, its shard, its copy of the route names.
+///
+/// Found by address of the instance, so that several instances work side by
+/// side on one thread.
+#[derive(Debug)]
+pub(crate) struct ThreadState {
+    /// Tells it from all others of the process, past ones too.
+    number: u64,
+    /// Keeps the instance's allocation, so that no other one gets its address.
+    instance: Weak<Instance>,
+    /// That address, to find this by.
+    address: *const Instance,
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) shard: Arc<Shard>,
+    // Both are borrowed in here only, where nothing calls what is not ours.
+    seen: RefCell<SeenSeries>,
+    recent: RefCell<[Option<Arc<SeriesRecorder>>; RECENT]>,
+    /// Requests since the last one whose delay was measured.
+    unmeasured: Cell<u32>,
+    last_measured: Cell<u64>,
+}
+
+/// What a thread has met of its instance.
+#[derive(Debug, Default)]
+struct SeenSeries {
+    routes: RouteCache,
+    /// By route.
+    recorders: Vec<RecordersByMethod>,
+}
+
+/// Places for writers of late. More than a service has routes that are in use
+/// all the time, and 256 bytes a thread.
+const RECENT: usize = 32;
+
+/// Where the writer of a template is, if requests of late had it.
+#[inline]
+fn place(name: &str, method: Method) -> usize {
+    let mut hasher = FxHasher::default();
+    hasher.write(name.as_bytes());
+    (hasher.finish() as usize + method.index()) % RECENT
+}
+
+/// Of one route, by method.
+type RecordersByMethod = [Option<Arc<SeriesRecorder>>; Method::COUNT];
+
+thread_local! {
+    /// Which of this thread's was asked for last; 0 for none, or if that is torn
+    /// down. Without a destructor, so that reading it asks nothing: that is done
+    /// for each poll.
+    static LATEST: Cell<u64> = const { Cell::new(0) };
+    /// The first instance this thread has met; in nearly every process the
+    /// only one. Set once, so that reading it needs no borrow flag.
+    static FIRST: OnceCell<Rc<ThreadState>> = const { OnceCell::new() };
+    /// Those that came later.
+    static OTHERS: RefCell<Vec<Rc<ThreadState>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl SeenSeries {
+    #[inline]
+    fn recorder(&self, route: RouteId, method: Method) -> Option<Arc<SeriesRecorder>> {
+        let recorders = self.recorders.get(route.0 as usize)?;
+        recorders[method.index()].clone()
+    }
+}
+
+impl ThreadState {
+    /// This thread's part of an instance. `None` while the thread's local data
+    /// is being torn down.
+    #[inline]
+    pub(crate) fn of(instance: &Arc<Instance>) -> Option<Rc<Self>> {
+        match Self::existing_first(instance) {
+            Ok(Some(local)) => Some(local),
+            Ok(None) => Self::of_other(instance),
+            Err(_) => None,
+        }
+    }
+
+    #[inline]
+    fn existing_first(instance: &Arc<Instance>) -> Result<Option<Rc<Self>>, AccessError> {
+        FIRST.try_with(|first| first.get().filter(|local| local.is_of(instance)).cloned())
+    }
+
+    #[cold]
+    fn of_other(instance: &Arc<Instance>) -> Option<Rc<Self>> {
+        if let Some(local) = Self::existing_other(instance).ok()? {
+            return Some(local);
+        }
+        let local = Rc::new(Self::register(instance));
+        let is_first = FIRST.try_with(|first| first.set(Rc::clone(&local)).is_ok());
+        if !is_first.ok()? {
+            let forgotten = OTHERS.try_with(|others| {
+                let mut others = others.try_borrow_mut().ok()?;
+                others.push(Rc::clone(&local));
+                let dead = others.extract_if(.., |local| local.instance.strong_count() == 0);
+                Some(dead.collect::<Vec<_>>())
+            });
+            // Outside the borrow: dropping runs `Drop` below.
+            drop(forgotten.ok()?);
+        }
+        Some(local)
+    }
+
+    fn existing_other(instance: &Arc<Instance>) -> Result<Option<Rc<Self>>, AccessError> {
+        OTHERS.try_with(|others| {
+            let others = others.try_borrow().ok()?;
+            others.iter().find(|local| local.is_of(instance)).cloned()
+        })
+    }
+
+    fn register(instance: &Arc<Instance>) -> Self {
+        /// Of the process. Publishes nothing but itself. Not loom's: a static.
+        static NUMBERS: AtomicU64 = AtomicU64::new(1);
+
+        let name = std::thread::current().name().unwrap_or_default().into();
+        let slot = Arc::new(Slot::new(name, crate::sys::thread_id()));
+        instance.slots.register(Arc::clone(&slot));
+        Self {
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            instance: Arc::downgrade(instance),
+            address: Arc::as_ptr(instance),
+            slot,
+            shard: instance.recorder.register(),
+            seen: RefCell::default(),
+            recent: RefCell::default(),
+            unmeasured: Cell::new(0),
+            last_measured: Cell::new(0),
+        }
+    }
+
+    /// Whether the one of this number is this thread's, and was asked for last.
+    #[inline(always)]
+    pub(super) fn is_latest(number: u64) -> bool {
+        LATEST.get() == number
+    }
+
+    pub(super) fn become_latest(&self) {
+        LATEST.set(self.number);
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The writer of a template, if requests of late had it: nearly always, and
+    /// for a third of what finding it otherwise takes.
+    #[inline]
+    pub(crate) fn recent_recorder(
+        &self,
+        name: &str,
+        method: Method,
+    ) -> Option<Arc<SeriesRecorder>> {
+        let recent = self.recent.borrow();
+        let recorder = recent[place(name, method)].as_ref()?;
+        let is_same = recorder.series.has_method(method) && *recorder.name == *name;
+        is_same.then(|| Arc::clone(recorder))
+    }
+
+    /// The writer of a template.
+    pub(crate) fn recorder_named(
+        &self,
+        instance: &Arc<Instance>,
+        name: &str,
+        method: Method,
+    ) -> Arc<SeriesRecorder> {
+        let route = self.route_named(instance, name);
+        let recorder = self.recorder(instance, Series::new(route, method));
+        // Under a wildcard it takes more than the template to tell.
+        if !is_wildcard(name) {
+            self.recent.borrow_mut()[place(name, method)] = Some(Arc::clone(&recorder));
+        }
+        recorder
+    }
+
+    /// The writer of a series.
+    #[inline]
+    pub(crate) fn recorder(&self, instance: &Arc<Instance>, series: Series) -> Arc<SeriesRecorder> {
+        let known = self.seen.borrow().recorder(series.route(), series.method());
+        known.unwrap_or_else(|| self.new_recorder(instance, series))
+    }
+
+    #[cold]
+    fn new_recorder(&self, instance: &Arc<Instance>, series: Series) -> Arc<SeriesRecorder> {
+        let (route, method) = (series.route().0 as usize, series.method().index());
+        let mut known = self.seen.borrow_mut();
+        if known.recorders.len() <= route {
+            known
+                .recorders
+                .resize_with(route + 1, RecordersByMethod::default);
+        }
+        let recorder = known.recorders[route][method]
+            .get_or_insert_with(|| Arc::new(SeriesRecorder::new(self, instance, series)));
+        Arc::clone(recorder)
+    }
+
+    /// The id of a name, interned now if need be.
+    pub(crate) fn route_named(&self, instance: &Instance, name: &str) -> RouteId {
+        let mut known = self.seen.borrow_mut();
+        known.routes.find_or_intern(&instance.routes, name)
+    }
+
+    /// The id of a name that somebody has interned.
+    pub(crate) fn known_route(&self, instance: &Instance, name: &str) -> Option<RouteId> {
+        self.seen.borrow_mut().routes.find(&instance.routes, name)
+    }
+
+    /// Whether no route can be added any more.
+    pub(crate) fn knows_all_routes(&self, instance: &Instance) -> bool {
+        self.seen.borrow().routes.is_full(&instance.routes)
+    }
+
+    fn is_of(&self, instance: &Arc<Instance>) -> bool {
+        std::ptr::eq(self.address, Arc::as_ptr(instance))
+    }
+
+    /// This thread is a worker of a runtime, which is of interest if it polls
+    /// requests as well.
+    pub(crate) fn set_runtime(instance: &Arc<Instance>, runtime: RuntimeId) {
+        let known = Self::existing_first(instance).and_then(|first| match first {
+            Some(local) => Ok(Some(local)),
+            None => Self::existing_other(instance),
+        });
+        if let Ok(Some(local)) = known {
+            local.slot.set_runtime(runtime);
+        }
+    }
+
+    /// The instance and route of the poll this thread is in, if it is in one,
+    /// and the runtime it works for, if that is known.
+    /// With several instances around one handler: of the one that was first
+    /// seen on this thread.
+    pub(crate) fn current_poll() -> Option<CurrentWork> {
+        let first = FIRST.try_with(|first| first.get().and_then(|local| local.polled_work()));
+        first.ok()?.or_else(|| {
+            let others = OTHERS.try_with(|others| {
+                let others = others.try_borrow().ok()?;
+                others.iter().find_map(|local| local.polled_work())
+            });
+            others.ok()?
+        })
+    }
+
+    fn polled_work(&self) -> Option<CurrentWork> {
+        let poll = self.slot.read()?;
+        Some(CurrentWork {
+            instance: self.instance.upgrade()?,
+            route: poll.series.route(),
+            runtime: self.slot.runtime(),
+        })
+    }
+
+    /// Whether the request that begins now has its wake-to-poll delay measured:
+    /// one in `delay_sampling`, and every one while there are few.
+    #[inline]
+    pub(crate) fn measures_delay(&self, instance: &Instance, now: u64) -> bool {
+        if instance.delay_sampling == 0 {
+            return false;
+        }
+        let unmeasured = self.unmeasured.get() + 1;
+        let rested = now.saturating_sub(self.last_measured.get()) >= instance.delay_rest;
+        let measured = rested || unmeasured >= instance.delay_sampling;
+        self.unmeasured.set(if measured { 0 } else { unmeasured });
+        if measured {
+            self.last_measured.set(now);
+        }
+        measured
+    }
+}
+
+impl Drop for ThreadState {
+    fn drop(&mut self) {
+        if Self::is_latest(self.number) {
+            LATEST.set(0);
+        }
+        if let Some(instance) = self.instance.upgrade() {
+            instance.recorder.retire(&self.shard);
+            let unread = self.slot.has_notes();
+            instance.slots.deregister(&self.slot, unread);
+        }
+    }
+}

@@ -37,7 +37,7 @@ impl Gate {
 fn serve(router: Router) -> Server {
     Server::layered_on(
         two_workers().max_blocking_threads(POOL),
-        RuntimeHealth::builder().blocking_threads_max(POOL),
+        RuntimeHealth::builder().max_blocking_threads(POOL),
         |listener, layer| serve_axum(listener, router.layer(layer)),
     )
 }

@@ -65,8 +65,8 @@ fn options_out_of_range_are_refused_with_name_and_range() {
             "10 ms to 1 h",
         ),
         (
-            new().blocking_threads_max(0),
-            "`blocking_threads_max`",
+            new().max_blocking_threads(0),
+            "`max_blocking_threads`",
             "at least 1",
         ),
     ] {
@@ -82,7 +82,7 @@ fn options_out_of_range_are_refused_with_name_and_range() {
 #[test]
 fn outside_of_a_runtime_the_error_says_to_pass_a_handle() {
     let error = RuntimeHealth::builder().start().unwrap_err();
-    assert!(error.is_no_runtime());
+    assert!(error.is_missing_runtime());
     assert!(error.to_string().contains("`Handle`"), "{error}");
     assert!(std::error::Error::source(&error).is_some());
 }
@@ -97,7 +97,7 @@ fn an_address_in_use_is_named_and_nothing_is_left_running() {
         options.observe_runtime(runtime.handle(), "main").start()
     };
     let error = start().unwrap_err();
-    assert!(error.is_listen());
+    assert!(error.is_bind());
     assert!(error.to_string().contains(&addr.to_string()), "{error}");
     drop(taken);
     // The refused attempt holds neither the port nor the runtime.

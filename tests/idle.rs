@@ -17,7 +17,7 @@ use tower_runtime_health::RuntimeHealth;
 const OURS: [&str; 5] = [
     "health-exporter",
     "health-pool",
-    "health-report",
+    "health-offload",
     "health-symbols",
     "health-watchdog",
 ];

@@ -47,7 +47,7 @@ fn a_saturated_pool_is_logged_once_and_so_is_its_end() {
         .build()
         .unwrap();
     let health = RuntimeHealth::builder()
-        .blocking_threads_max(POOL)
+        .max_blocking_threads(POOL)
         .observe_runtime(runtime.handle(), "main")
         .start()
         .unwrap();

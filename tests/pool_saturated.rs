@@ -40,7 +40,7 @@ fn serve_router(threads: &str, router: Router) -> Server {
         two_workers()
             .max_blocking_threads(POOL)
             .thread_name(threads),
-        RuntimeHealth::builder().blocking_threads_max(POOL),
+        RuntimeHealth::builder().max_blocking_threads(POOL),
         |listener, layer| serve_axum(listener, router.layer(layer)),
     )
 }

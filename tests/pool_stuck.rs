@@ -23,7 +23,7 @@ fn watched(threads: &str, options: Builder) -> (Runtime, RuntimeHealth) {
         .build()
         .unwrap();
     let health = options
-        .blocking_threads_max(POOL)
+        .max_blocking_threads(POOL)
         .blocking_probe_interval(Duration::from_millis(100))
         .pool_stuck_after(Duration::from_millis(500))
         .observe_runtime(runtime.handle(), "main")

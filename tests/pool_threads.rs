@@ -41,7 +41,7 @@ fn keep_busy(runtime: &Runtime, tasks: usize) -> Busy {
 #[test]
 fn threads_of_a_configured_runtime_are_counted_exactly() {
     let health = RuntimeHealth::builder()
-        .blocking_threads_max(7)
+        .max_blocking_threads(7)
         .without_runtime()
         .serve_metrics(LOOPBACK)
         .start()
@@ -52,7 +52,7 @@ fn threads_of_a_configured_runtime_are_counted_exactly() {
     builder.thread_name("configured");
     let (started, stopped) = (Arc::clone(&own), Arc::clone(&own));
     let _ = health
-        .configure(&mut builder, "main")
+        .configure_runtime(&mut builder, "main")
         .on_thread_start(move || started.lock().unwrap()[0] += 1)
         .on_thread_stop(move || stopped.lock().unwrap()[1] += 1);
     let runtime = builder
@@ -97,7 +97,7 @@ fn hooks_set_over_ours_leave_the_bound_by_names() {
     let exporter = health.metrics_addr().unwrap();
     let mut builder = two_workers();
     builder.thread_name("overwritten");
-    let _ = health.configure(&mut builder, "main");
+    let _ = health.configure_runtime(&mut builder, "main");
     builder.on_thread_start(|| ());
     let runtime = builder.enable_all().build().unwrap();
     health.observe_runtime(runtime.handle(), "main").unwrap();
@@ -136,7 +136,7 @@ fn threads_of_any_runtime_are_counted_by_name() {
 #[test]
 fn runtimes_are_told_apart_and_a_current_thread_one_has_no_workers() {
     let health = RuntimeHealth::builder()
-        .blocking_threads_max(4)
+        .max_blocking_threads(4)
         .without_runtime()
         .serve_metrics(LOOPBACK)
         .start()
@@ -148,7 +148,9 @@ fn runtimes_are_told_apart_and_a_current_thread_one_has_no_workers() {
         .iter_mut()
         .zip(names)
         .map(|(builder, name)| {
-            let _ = health.configure(builder, name).max_blocking_threads(4);
+            let _ = health
+                .configure_runtime(builder, name)
+                .max_blocking_threads(4);
             let runtime = builder.build().unwrap();
             health.observe_runtime(runtime.handle(), name).unwrap();
             runtime
@@ -172,7 +174,7 @@ fn work_of_tokio_fs_shows_in_threads_and_probe() {
         .build()
         .unwrap();
     let health = RuntimeHealth::builder()
-        .blocking_threads_max(2)
+        .max_blocking_threads(2)
         .blocking_probe_interval(Duration::from_millis(100))
         .observe_runtime(runtime.handle(), "main")
         .serve_metrics(LOOPBACK)

@@ -39,7 +39,7 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::HealthReporter;
 use tower::layer::Layer;
 use tower::util::MapRequestLayer;
-use tower_runtime_health::{HealthLayer, RuntimeHealth};
+use tower_runtime_health::{RuntimeHealth, RuntimeHealthLayer};
 
 const CHECK: &str = "/grpc.health.v1.Health/Check";
 const WATCH: &str = "/grpc.health.v1.Health/Watch";
@@ -85,7 +85,7 @@ fn pair<T: Health>(on: On, service: impl Fn() -> HealthServer<T>) -> Pair {
 
 async fn serve_tonic<T: Health>(
     listener: TcpListener,
-    layer: Option<HealthLayer>,
+    layer: Option<RuntimeHealthLayer>,
     service: HealthServer<T>,
 ) {
     let incoming = TcpIncoming::from(listener);

@@ -34,7 +34,7 @@ use http_body_util::{BodyExt, Empty, Full};
 use support::{Metrics, Outcomes};
 use tower::layer::Layer;
 use tower::{Service, ServiceExt, service_fn};
-use tower_runtime_health::{HealthService, RuntimeHealth};
+use tower_runtime_health::{RuntimeHealth, RuntimeHealthService};
 
 /// A `RuntimeHealth`, and the runtime it observes.
 struct Fixture {
@@ -59,7 +59,7 @@ impl Fixture {
         }
     }
 
-    fn layer<S>(&self, service: S) -> HealthService<S> {
+    fn layer<S>(&self, service: S) -> RuntimeHealthService<S> {
         self.health.layer().layer(service)
     }
 

@@ -57,7 +57,7 @@ async fn serve(options: &Options) -> Result<()> {
             )
         })?;
     let health = RuntimeHealth::builder()
-        .blocking_threads_max(service::POOL)
+        .max_blocking_threads(service::POOL)
         .serve_metrics(options.metrics)
         .start()?;
     let app = listener.local_addr()?;

@@ -1,7 +1,9 @@
 use std::sync::OnceLock;
 
 use crate::model::RouteId;
-use crate::recorder::{Histogram, HistogramTotals, TickBounds};
+#[cfg(feature = "prometheus")]
+use crate::recorder::HistogramTotals;
+use crate::recorder::{Histogram, TickBounds};
 use crate::sync::{AtomicU64, Ordering};
 
 /// Figures of wrapped pool tasks, by route.
@@ -30,8 +32,8 @@ struct RouteTasks {
     run: Histogram<12>,
 }
 
-#[cfg(feature = "prometheus")]
 /// What a route's tasks amount to.
+#[cfg(feature = "prometheus")]
 #[derive(Clone, Debug)]
 pub(crate) struct TaskTotals {
     pub(crate) queued: u64,
@@ -121,8 +123,8 @@ impl TaskCounters {
         sums
     }
 
-    #[cfg(feature = "prometheus")]
     /// Every route that has put work on the pool.
+    #[cfg(feature = "prometheus")]
     pub(crate) fn totals(&self) -> impl Iterator<Item = (RouteId, TaskTotals)> {
         self.routes.iter().zip(0..).filter_map(|(tasks, id)| {
             let tasks = tasks.get()?;

@@ -25,7 +25,9 @@ pub(crate) use bounds::DELAY_SECONDS;
 #[cfg(feature = "prometheus")]
 pub(crate) use bounds::{BLOCKING_SECONDS, POLL_SECONDS, REQUEST_SECONDS};
 pub(crate) use bounds::{Bounds, TickBounds};
-pub(crate) use histogram::{Histogram, HistogramTotals};
+pub(crate) use histogram::Histogram;
+#[cfg(feature = "prometheus")]
+pub(crate) use histogram::HistogramTotals;
 pub(crate) use recorder::Recorder;
 pub(crate) use shard::{SeriesCells, Shard};
 #[cfg(feature = "prometheus")]

@@ -145,6 +145,7 @@ impl Runtimes {
     }
 
     /// The figures of every runtime that has not shut down.
+    #[cfg(feature = "prometheus")]
     pub(crate) fn figures(&self) -> Vec<RuntimeFigures> {
         self.live()
             .iter()
@@ -154,6 +155,7 @@ impl Runtimes {
 }
 
 /// What one runtime shows.
+#[cfg(feature = "prometheus")]
 #[derive(Debug)]
 pub(crate) struct RuntimeFigures {
     pub(crate) name: Arc<str>,
@@ -230,6 +232,7 @@ impl Observed {
         None
     }
 
+    #[cfg(feature = "prometheus")]
     fn figures(&self) -> RuntimeFigures {
         RuntimeFigures {
             name: Arc::clone(&self.name),

@@ -187,6 +187,7 @@ impl Pool {
         self.thread_name.get().map(String::as_str)
     }
 
+    #[cfg(feature = "prometheus")]
     /// What the last look has shown.
     pub(crate) fn sample(&self) -> Option<Sample> {
         *lock(&self.seen)
@@ -208,6 +209,7 @@ impl Pool {
         saturation.counted = is_saturated.then_some(now);
     }
 
+    #[cfg(feature = "prometheus")]
     pub(crate) fn saturated_ticks(&self, now: u64) -> u64 {
         let saturation = lock(&self.saturation);
         let open = saturation.counted;

@@ -39,6 +39,7 @@ impl PoolProbe {
         (sent != 0).then_some(sent)
     }
 
+    #[cfg(feature = "prometheus")]
     pub(crate) fn waits(&self) -> &Histogram<12> {
         &self.waits
     }

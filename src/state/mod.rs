@@ -85,6 +85,7 @@ impl State {
             .wait_for_next(parker, self.clock(), PATIENCE);
     }
 
+    #[cfg(feature = "prometheus")]
     /// Has the pool monitor sample once more, so that the figures of an idle service are
     /// current. Takes about a millisecond, `patience` at most.
     pub(crate) fn refresh_pools(&self, patience: Duration) {

@@ -16,6 +16,7 @@ pub(crate) struct SelfMetrics {
     captures: [AtomicU64; CaptureOutcome::COUNT],
     /// System calls that failed because a running thread was interrupted.
     interrupted_calls: AtomicU64,
+    #[cfg(feature = "prometheus")]
     /// Connections the exporter refused.
     refused_connections: AtomicU64,
 }
@@ -27,6 +28,7 @@ impl SelfMetrics {
             capture_mode: OnceLock::new(),
             captures: std::array::from_fn(|_| AtomicU64::new(0)),
             interrupted_calls: AtomicU64::new(0),
+            #[cfg(feature = "prometheus")]
             refused_connections: AtomicU64::new(0),
         }
     }
@@ -45,6 +47,7 @@ impl SelfMetrics {
         add_exclusive(&self.captures[outcome.index()], 1);
     }
 
+    #[cfg(feature = "prometheus")]
     pub(crate) fn captures(&self, outcome: CaptureOutcome) -> u64 {
         self.captures[outcome.index()].load(Ordering::Relaxed)
     }
@@ -53,6 +56,7 @@ impl SelfMetrics {
         self.interrupted_calls.store(count, Ordering::Relaxed);
     }
 
+    #[cfg(feature = "prometheus")]
     pub(crate) fn interrupted_calls(&self) -> u64 {
         self.interrupted_calls.load(Ordering::Relaxed)
     }
@@ -62,6 +66,7 @@ impl SelfMetrics {
         self.refused_connections.fetch_add(1, Ordering::Relaxed);
     }
 
+    #[cfg(feature = "prometheus")]
     pub(crate) fn refused_connections(&self) -> u64 {
         self.refused_connections.load(Ordering::Relaxed)
     }

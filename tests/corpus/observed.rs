@@ -57,7 +57,7 @@ impl Visit for Event {
     fn record_u64(&mut self, field: &Field, value: u64) {
         match field.name() {
             "elapsed_ms" => self.elapsed_ms = value,
-            "late_ms" => self.late_ms = value,
+            "lateness_ms" => self.late_ms = value,
             _ => {}
         }
     }

@@ -29,7 +29,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tower::Service;
 use tower::layer::Layer;
-use tower_runtime_health::{Builder, HealthLayer, RuntimeHealth};
+use tower_runtime_health::{Builder, RuntimeHealth, RuntimeHealthLayer};
 
 /// How long anything may take before its test fails. Far more than it needs.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
@@ -62,7 +62,7 @@ impl Server {
     /// observes the server's runtime. The exporter listens on a free port, too.
     pub(crate) fn layered<F>(
         options: Builder,
-        serve: impl FnOnce(TcpListener, HealthLayer) -> F,
+        serve: impl FnOnce(TcpListener, RuntimeHealthLayer) -> F,
     ) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -74,7 +74,7 @@ impl Server {
     pub(crate) fn layered_on<F>(
         runtime: &mut tokio::runtime::Builder,
         options: Builder,
-        serve: impl FnOnce(TcpListener, HealthLayer) -> F,
+        serve: impl FnOnce(TcpListener, RuntimeHealthLayer) -> F,
     ) -> Self
     where
         F: Future<Output = ()> + Send + 'static,

@@ -46,7 +46,7 @@ fn gallery(options: Options) -> Result<(), Error> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.worker_threads(service::WORKERS).enable_all();
     health
-        .configure(&mut runtime, "main")
+        .configure_runtime(&mut runtime, "main")
         .max_blocking_threads(service::POOL)
         .on_thread_start(move || resolver::ask(names));
     let runtime = runtime.build()?;

@@ -20,7 +20,7 @@ const WORDS: usize = 64;
 fn fill_and_nap(stop: &AtomicBool, tell: &mpsc::Sender<(i32, u64)>) {
     let mut words = [0_u64; WORDS];
     let address = (&raw const words) as u64;
-    tell.send((thread::id(), address)).unwrap();
+    tell.send((crate::sys::thread_id(), address)).unwrap();
     let mut number = 0;
     while !stop.load(Ordering::Relaxed) {
         number += 1;
@@ -220,7 +220,7 @@ fn ten_thousand_looks_disturb_no_call() {
             let (stop, calls, wrong) = (&stop, &calls, &wrong);
             scope.spawn(move || {
                 let local = 0_u64;
-                tell.send((thread::id(), (&raw const local) as u64))
+                tell.send((crate::sys::thread_id(), (&raw const local) as u64))
                     .unwrap();
                 while !stop.load(Ordering::Relaxed) {
                     let started = Instant::now();
@@ -269,7 +269,7 @@ fn a_capture_that_panics_is_an_answer() {
     std::thread::scope(|scope| {
         scope.spawn(move || {
             let local = 0_u64;
-            tell.send((thread::id(), (&raw const local) as u64))
+            tell.send((crate::sys::thread_id(), (&raw const local) as u64))
                 .unwrap();
             let _ = gate.recv();
         });
@@ -298,7 +298,7 @@ fn a_capture_that_panics_is_an_answer() {
 /// Blocks below so many frames, in a function that marks itself as the layer's does.
 #[inline(never)]
 fn block_deep(depth: u32, tell: &mpsc::Sender<(i32, StackAnchor)>, gate: &mpsc::Receiver<()>) {
-    tell.send((thread::id(), StackAnchor::here())).unwrap();
+    tell.send((crate::sys::thread_id(), StackAnchor::here())).unwrap();
     descend(depth, gate);
     std::hint::black_box(depth);
 }

@@ -69,7 +69,7 @@ impl Module {
             .is_some_and(|head| memory::read_exact(self.start, head) && *head == *self.head)
     }
 
-    pub(super) fn has_code_at(&self, address: u64) -> bool {
+    pub(crate) fn has_code_at(&self, address: u64) -> bool {
         (self.start..self.end).contains(&address)
     }
 }
@@ -116,7 +116,7 @@ impl Modules {
     }
 
     /// The module an address is in.
-    pub(super) fn known(&self, address: u64) -> Option<Arc<Module>> {
+    pub(crate) fn known(&self, address: u64) -> Option<Arc<Module>> {
         let found = self.list.iter().find(|module| module.has_code_at(address));
         found.map(Arc::clone)
     }

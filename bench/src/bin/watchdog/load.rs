@@ -6,7 +6,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, Service, service_fn};
-use tower_runtime_health::{HealthLayer, RuntimeHealth};
+use tower_runtime_health::{RuntimeHealthLayer, RuntimeHealth};
 use tower_runtime_health_bench::check::counted;
 use tower_runtime_health_bench::threads::{cpu_of, switches_of};
 
@@ -64,7 +64,7 @@ fn share(tick: u64, rate: u64, seconds: f64) -> f64 {
 }
 
 /// Requests of two polls each, the call and the future's.
-async fn polls(layer: HealthLayer, rate: u64) {
+async fn polls(layer: RuntimeHealthLayer, rate: u64) {
     async fn answer(_: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
         Ok(Response::new(Full::new(Bytes::new())))
     }

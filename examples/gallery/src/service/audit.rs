@@ -10,7 +10,7 @@ use axum::handler::Handler;
 use axum::response::Response;
 use futures_util::future::BoxFuture;
 use tower::{Layer, Service};
-use tower_runtime_health::HealthLayer;
+use tower_runtime_health::RuntimeHealthLayer;
 
 use super::Parts;
 
@@ -21,7 +21,7 @@ pub async fn handler() -> &'static str {
 /// The layer around a service whose `call` blocks.
 pub fn sync(
     parts: &Arc<Parts>,
-    layer: HealthLayer,
+    layer: RuntimeHealthLayer,
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send>
 + Clone
 + Send

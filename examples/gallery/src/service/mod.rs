@@ -26,7 +26,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use tower_runtime_health::HealthLayer;
+use tower_runtime_health::RuntimeHealthLayer;
 
 pub use stock::Stock;
 
@@ -112,7 +112,7 @@ impl<E: std::error::Error> From<E> for Failed {
 }
 
 /// All routes of the table, with the layer on.
-pub fn router(parts: Arc<Parts>, layer: HealthLayer) -> Router {
+pub fn router(parts: Arc<Parts>, layer: RuntimeHealthLayer) -> Router {
     Router::new()
         .route("/hello", get(|| async { "hello\n" }))
         .route("/ping/terrible", get(ping::terrible))

@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn a_pipes_ends_are_told_apart() {
         let (reader, writer) = std::io::pipe().unwrap();
-        let of = |number| Descriptor::resolve(crate::capture::call::tests::own_thread(), number);
+        let of = |number| Descriptor::resolve(super::super::describe::tests::own_thread(), number);
         let Some(Descriptor::Pipe { inode, end }) = of(reader.as_raw_fd()) else {
             panic!("not a pipe");
         };

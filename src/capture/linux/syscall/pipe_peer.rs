@@ -61,8 +61,8 @@ fn holds(child: i32, link: &str, end: End) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::call::tests::own_thread;
-    use crate::capture::descriptor::Descriptor;
+    use super::super::describe::tests::own_thread;
+    use super::super::descriptor::Descriptor;
     use std::os::fd::AsRawFd;
     use std::process::{Command, Stdio};
 
@@ -88,11 +88,11 @@ mod tests {
         let (own, own_end) = pipe(&reader);
         let found = |thread| {
             [
-                behind_pipe(thread, input, input_end),
-                behind_pipe(thread, output, output_end),
+                child_behind(thread, input, input_end),
+                child_behind(thread, output, output_end),
                 // The child has not the end that it would need.
-                behind_pipe(thread, input, End::Reads),
-                behind_pipe(thread, own, own_end),
+                child_behind(thread, input, End::Reads),
+                child_behind(thread, own, own_end),
             ]
         };
         let of_own = found(own_thread());

@@ -242,8 +242,8 @@ mod tests {
             let number = socket.as_raw_fd();
             let inode = std::fs::metadata(format!("/proc/self/fd/{number}")).unwrap();
             let inode = inode.st_ino();
-            assert_eq!(answer(number, inode + 1), None);
-            Socket::of(answer(number, inode)?).map(|socket| socket.words())
+            assert_eq!(describe_socket(number, inode + 1), None);
+            Socket::of(describe_socket(number, inode)?).map(|socket| socket.words())
         };
         for ip in ["127.0.0.1", "::1"] {
             let Ok(listener) = TcpListener::bind((ip, 0)) else {

@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn calls_have_one_row_each() {
-        let rows: Vec<_> = (-1..600).filter_map(known).collect();
+        let rows: Vec<_> = (-1..600).filter_map(syscall_info).collect();
         assert!(rows.len() > 120, "{}", rows.len());
         for (at, row) in rows.iter().enumerate() {
             assert!(
@@ -277,8 +277,8 @@ mod tests {
                 "{row:?}"
             );
         }
-        assert_eq!(known(-2), None);
-        assert_eq!(known(i64::MAX), None);
-        assert_eq!(known(i64::MIN), None);
+        assert_eq!(syscall_info(-2), None);
+        assert_eq!(syscall_info(i64::MAX), None);
+        assert_eq!(syscall_info(i64::MIN), None);
     }
 }

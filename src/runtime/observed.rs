@@ -116,7 +116,7 @@ impl Runtimes {
     /// has shut down, or that has no `block_in_place`.
     pub(crate) fn workers(&self, id: RuntimeId) -> Option<Workers> {
         // Not by `live`: the caller must not be the one that lets go of a
-        // runtime, see `DESIGN.md`, "A table of its own".
+        // runtime, see ARCHITECTURE.md, "Descriptor tables".
         let list = lock(&self.list);
         let observed = list.iter().find(|observed| observed.id == id)?;
         let is_open = !observed.lag.is_closed();

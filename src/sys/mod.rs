@@ -1,14 +1,28 @@
 //! The only room where `unsafe` is allowed: one system call or instruction per function.
 //!
-//! Every function is safe to call with any arguments. What has a precondition takes a token
-//! that proves it: a [`FreshThread`], a signal `Handler`, a sampling `Permit`.
+//! Reading another thread's stack from outside takes system calls that the standard library
+//! does not have, and a few instructions that Rust does not have. They are here and nowhere
+//! else, so that a reviewer of `unsafe` has one room to read.
+//!
+//! # Architecture
+//!
+//! - **Safe to call.** Every function is safe to call with any arguments. What has a precondition
+//!   takes a token that proves it: [`FreshThread`] for a thread that has opened no descriptor, a
+//!   signal `Handler` that is installed, a sampling `Permit` under the seccomp filter in force.
+//! - **Mechanism only.** Nothing here decides anything about polls or stacks. `capture` does.
+//! - **The hot path** uses [`here()`], [`counter()`], [`thread_id`] and [`StaticRef`], and nothing
+//!   else.
+//! - **One choice of platform.** `linux` needs the feature `capture`. Elsewhere `unsupported` has
+//!   the few functions that other rooms call on every platform.
+//!
+//! # Files
 //!
 //! | file | what |
 //! |---|---|
 //! | `here` | where the calling code is: stack pointer and instruction |
 //! | `counter` | the processor's time-stamp counter |
-//! | `static_ref` | a reference that never dangles, shared between threads |
-//! | `fresh_thread` | a thread that owns no descriptor yet |
+//! | `static_ref` | [`StaticRef`]: a reference that never dangles, shared between threads |
+//! | `fresh_thread` | [`FreshThread`]: a thread that owns no descriptor yet |
 //! | `linux/thread` | ids, CPU clocks, limits and descriptor tables |
 //! | `linux/memory` | reads this process's memory without a fault |
 //! | `linux/socket` | what a socket is, and what it is connected to |

@@ -1,5 +1,22 @@
 //! How threads of the service and threads of this crate meet.
 //!
+//! Three things are needed in more than one room: atomics that loom can replace, a way to wake
+//! a background thread that costs nothing while it is awake, and a list of per-thread entries
+//! that its reader copies only when it has changed.
+//!
+//! # Architecture
+//!
+//! - **Atomics.** Protocols between threads use atomics and fences from here, so that `ci/loom.sh`
+//!   can explore their interleavings. The comment of each atomic names its partner and what it
+//!   publishes.
+//! - **Parker.** The hot path calls [`Parker::notify`], a relaxed load of one flag. The background
+//!   thread announces that it parks, and checks once more a tick later (ARCHITECTURE.md,
+//!   "Parking without a fence").
+//! - **Registry.** Threads register and deregister under a lock. The reader compares a generation
+//!   first. Entries with data that it has not read are kept for it.
+//!
+//! # Files
+//!
 //! | file | what |
 //! |---|---|
 //! | `primitive` | atomics, replaced by loom's in its models |

@@ -8,6 +8,8 @@
 //! | `thread_slot` | [`PoolThreadSlot`]: a pool thread and the task it runs |
 
 mod counters;
+#[cfg(all(test, runtime_health_loom))]
+mod loom;
 mod queue;
 mod thread_slot;
 

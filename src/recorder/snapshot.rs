@@ -101,6 +101,7 @@ impl SeriesTotals {
     }
 
     /// Adds another series, for a coarser label.
+    #[cfg(feature = "prometheus")]
     pub(crate) fn add(&mut self, other: &Self) {
         self.poll.add(&other.poll);
         self.request.add(&other.request);

@@ -209,7 +209,7 @@ impl Pool {
         saturation.counted = is_saturated.then_some(now);
     }
 
-    #[cfg(feature = "prometheus")]
+    #[cfg(any(test, feature = "prometheus"))]
     pub(crate) fn saturated_ticks(&self, now: u64) -> u64 {
         let saturation = lock(&self.saturation);
         let open = saturation.counted;

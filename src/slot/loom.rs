@@ -1,38 +1,17 @@
 //! Models of the room's protocols, run by `ci/loom.sh`.
-#![allow(clippy::unwrap_used)]
-
-use loom::sync::Arc;
-use loom::thread;
 
 use super::ended::EndedPolls;
 use super::{EndedPoll, Slot, StackAnchor};
 use crate::model::{Cause, Method, Phase, RouteId, Series};
+use crate::sync::race::race;
 
 fn series(route: u32) -> Series {
     Series::new(RouteId(route), Method::Get)
 }
 
-/// Runs both in threads of their own: loom 0.7 explores nothing when one of
-/// them is the model's main thread and the other's first access is a load.
-fn model<T: Send + Sync + 'static>(
-    make: fn() -> T,
-    writer: fn(&T),
-    reader: fn(&T) -> u64,
-    after: fn(&T, u64),
-) {
-    loom::model(move || {
-        let shared = Arc::new(make());
-        let (for_writer, for_reader) = (Arc::clone(&shared), Arc::clone(&shared));
-        let writing = thread::spawn(move || writer(&for_writer));
-        let reading = thread::spawn(move || reader(&for_reader));
-        writing.join().unwrap();
-        after(&shared, reading.join().unwrap());
-    });
-}
-
 #[test]
 fn a_reader_never_sees_fields_of_two_polls() {
-    model(
+    race(
         || Slot::new("".into(), 0),
         |slot| {
             for start in [1, 2] {
@@ -68,7 +47,7 @@ fn ended_polls_arrive_whole_or_are_counted() {
         });
         taken + dropped
     }
-    model(
+    race(
         EndedPolls::new,
         |polls| {
             for sequence in 1..=3 {

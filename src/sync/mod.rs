@@ -22,11 +22,14 @@
 //! | `primitive` | atomics, replaced by loom's in its models |
 //! | `parker` | [`Parker`]: parks a background thread, wakes it from the hot path |
 //! | `registry` | [`Registry`]: per-thread entries, copied by their one reader |
+//! | `race` | what the loom models of the other rooms share |
 
 mod parker;
 mod primitive;
+#[cfg(all(test, runtime_health_loom))]
+pub(crate) mod race;
 mod registry;
 
 pub(crate) use parker::Parker;
-pub(crate) use primitive::{AtomicBool, AtomicU64, Ordering, add_exclusive, fence, lock};
+pub(crate) use primitive::{AtomicBool, AtomicPtr, AtomicU64, Ordering, add_exclusive, fence, lock};
 pub(crate) use registry::Registry;

@@ -2,10 +2,10 @@
 //! two helpers that go with them.
 
 #[cfg(not(runtime_health_loom))]
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
 
 #[cfg(runtime_health_loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering, fence};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicPtr, Ordering};
+use crate::sync::{AtomicPtr, Ordering};
 
 /// A reference to something that lives as long as the process, stored by one
 /// thread and loaded by others.
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 pub(crate) struct StaticRef<T: 'static>(AtomicPtr<T>);
 
 impl<T: Sync> StaticRef<T> {
-    pub(crate) const fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self(AtomicPtr::new(std::ptr::null_mut()))
     }
 

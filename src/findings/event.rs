@@ -1,12 +1,11 @@
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Diagnosis;
 use super::advice::advice;
-use super::format::millis;
-use crate::capture::{CaptureMode, Frame};
+use super::format::{Chain, millis};
+use crate::capture::CaptureMode;
 use crate::model::{Cause, Phase};
 
 /// Logs once how threads are read. False if the subscriber panicked.
@@ -84,22 +83,5 @@ impl Event {
             ),
             _ => event!(warn, "a handler blocks the executor"),
         }
-    }
-}
-
-/// The user's own functions, innermost first: the chain of awaits. If the stack has none,
-/// its innermost functions.
-pub(super) struct Chain<'f>(pub(super) &'f [Frame]);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MOST: usize = 8;
-        let has_user = self.0.iter().any(|frame| frame.is_user);
-        let shown = self.0.iter().filter(|frame| frame.is_user == has_user);
-        let mut shown: Vec<String> = shown.map(ToString::to_string).collect();
-        // A closure has the name of the function that contains it.
-        shown.dedup();
-        shown.truncate(MOST);
-        f.write_str(&shown.join(" < "))
     }
 }

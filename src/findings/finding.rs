@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::advice::advice;
-use super::event::Chain;
+use super::format::Chain;
 #[cfg(feature = "serde")]
 use super::format::rfc3339;
 use crate::capture::{Confidence, Frame, Place};

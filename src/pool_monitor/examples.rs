@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::sampler::BusyThread;
+use super::task_snapshot::BusyThread;
 use crate::findings::PoolExample;
 use crate::inspect::{InspectRequest, Inspection};
 use crate::state::State;

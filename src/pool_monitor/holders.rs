@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::sampler::BusyThread;
+use super::task_snapshot::BusyThread;
 use crate::findings::PoolHolder;
 use crate::state::State;
 

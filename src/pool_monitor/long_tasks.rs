@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use super::examples::Examples;
 use super::holders::holders;
-use super::sampler::{BusyThread, PoolView, TaskSnapshot};
+use super::sampler::PoolView;
+use super::task_snapshot::{BusyThread, TaskSnapshot};
 use crate::findings::{PoolFinding, PoolFindingKind, Transition};
 use crate::offload::Offload;
 use crate::pool_tasks::PoolThreadSlot;

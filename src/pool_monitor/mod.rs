@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `thread` | [`PoolMonitor`]: the thread, when it samples, what it logs |
 //! | `sampler` | one sample of the threads and tasks of all pools |
+//! | `task_snapshot` | the wrapped tasks of one instance at one moment |
 //! | `saturation` | one stretch of saturation, from its beginning to its end |
 //! | `long_tasks` | tasks that occupy a thread for too long |
 //! | `holders` | tasks that hold a pool, grouped by route and call site |
@@ -20,6 +21,7 @@ mod idle_signature;
 mod long_tasks;
 mod sampler;
 mod saturation;
+mod task_snapshot;
 mod thread;
 mod thread_names;
 #[cfg_attr(

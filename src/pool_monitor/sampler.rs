@@ -1,42 +1,11 @@
 use std::collections::HashMap;
-use std::sync::Arc;
 
+use super::task_snapshot::{BusyThread, TaskSnapshot};
 use super::thread_names::ThreadNames;
 use super::thread_reader::ThreadReader;
 use crate::clock::Clock;
-use crate::instance::Instance;
-use crate::pool_tasks::{PoolThreadSlot, QueuedTask, RunningTask, TaskSums};
+use crate::pool_tasks::QueuedTask;
 use crate::runtime::{ObservedPool, Sample, kernel_thread_name};
-
-/// A pool thread that runs a wrapped task.
-#[derive(Debug)]
-pub(super) struct BusyThread {
-    pub(super) slot: Arc<PoolThreadSlot>,
-    pub(super) task: RunningTask,
-}
-
-/// All wrapped tasks of one instance at one moment.
-#[derive(Debug)]
-pub(super) struct TaskSnapshot {
-    pub(super) sums: TaskSums,
-    pub(super) queued_tasks: Vec<QueuedTask>,
-    pub(super) busy_threads: Vec<BusyThread>,
-}
-
-impl TaskSnapshot {
-    pub(super) fn take(instance: &Instance) -> Self {
-        let threads = instance.pool_threads.list().into_iter();
-        let busy = |slot: Arc<PoolThreadSlot>| {
-            let task = slot.read()?;
-            Some(BusyThread { slot, task })
-        };
-        Self {
-            sums: instance.tasks.sums(),
-            queued_tasks: instance.task_queue.list().collect(),
-            busy_threads: threads.filter_map(busy).collect(),
-        }
-    }
-}
 
 /// The sample of one pool, and the wrapped tasks on it.
 pub(super) struct PoolView<'t> {

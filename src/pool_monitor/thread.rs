@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::long_tasks::LongTasks;
-use super::sampler::{PoolView, Sampler, TaskSnapshot};
+use super::sampler::{PoolView, Sampler};
 use super::saturation::{PoolCheck, SaturationIncident};
+use super::task_snapshot::TaskSnapshot;
 use crate::error::{Error, Kind};
 use crate::findings::Transition;
 use crate::model::RuntimeId;

@@ -3,7 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use super::idle_signature::Signature;
-use super::sampler::BusyThread;
+use super::task_snapshot::BusyThread;
 use super::thread_names::ThreadNames;
 use crate::capture::{RunState, ThreadFiles, has_time_limit};
 use crate::clock::Clock;

@@ -1,4 +1,4 @@
-use super::sampler::BusyThread;
+use super::task_snapshot::BusyThread;
 use super::thread_names::ThreadNames;
 use crate::clock::Clock;
 

@@ -6,7 +6,6 @@ use tokio::runtime::Handle;
 
 use super::lag::LagProbe;
 use super::pool::{Configuration, ExactFigures, ObservedPool, Pool, SAMPLE_INTERVAL};
-use super::pool_probe::send_probe;
 use super::workers::Workers;
 use crate::clock::Clock;
 use crate::error::{Error, Kind};
@@ -126,7 +125,7 @@ impl Runtimes {
     /// Sends the pools those probes that are wanted.
     pub(crate) fn probe_pools(&self, clock: &Clock) {
         for observed in self.live() {
-            send_probe(&observed.pool, &observed.handle, clock);
+            observed.pool.send_probe(&observed.handle, clock);
         }
     }
 

@@ -1,8 +1,11 @@
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use super::pool_hooks::Hooks;
-use super::pool_probe::PoolProbe;
+use super::pool_probe::{PoolProbe, send_requested};
+use crate::clock::Clock;
 use crate::model::RuntimeId;
 use crate::recorder::TickBounds;
 use crate::sync::{AtomicU64, Ordering, lock};
@@ -14,7 +17,7 @@ pub(crate) const SAMPLE_INTERVAL: Duration = Duration::from_millis(25);
 #[derive(Debug)]
 pub(crate) struct Pool {
     pub(crate) name: Arc<str>,
-    pub(crate) probe: PoolProbe,
+    pub(crate) probe: Arc<PoolProbe>,
     pub(crate) hooks: Option<Arc<Hooks>>,
     max: Arc<AtomicU64>,
     /// What the kernel calls its threads, once one was met.
@@ -147,7 +150,7 @@ impl Pool {
         };
         Self {
             name,
-            probe: PoolProbe::new(bounds),
+            probe: Arc::new(PoolProbe::new(bounds)),
             hooks,
             max,
             thread_name: OnceLock::new(),
@@ -172,6 +175,14 @@ impl Pool {
         {
             self.set_thread_name(kernel_thread_name(name));
         }
+    }
+
+    /// Sends the probe that is requested, unless one is outstanding.
+    pub(super) fn send_probe(self: &Arc<Self>, runtime: &Handle, clock: &Clock) {
+        let pool = Arc::clone(self);
+        send_requested(&self.probe, runtime, clock, move || {
+            pool.met_runtime_thread();
+        });
     }
 
     /// How many threads the runtime has, where that is told.

@@ -2,7 +2,6 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::pool::Pool;
 use crate::clock::Clock;
 use crate::recorder::{Histogram, TickBounds};
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
@@ -51,28 +50,33 @@ impl PoolProbe {
     }
 }
 
-/// Sends the probe that is requested, unless one is out.
-pub(crate) fn send_probe(pool: &Arc<Pool>, runtime: &Handle, clock: &Clock) {
-    let probe = &pool.probe;
+/// Sends the probe that is requested, unless one is out. `on_pool_thread` runs on the
+/// pool's thread once it gets there.
+pub(super) fn send_requested(
+    probe: &Arc<PoolProbe>,
+    runtime: &Handle,
+    clock: &Clock,
+    on_pool_thread: impl FnOnce() + Send + 'static,
+) {
     if !probe.requested.swap(false, Ordering::Relaxed) || probe.waits_since().is_some() {
         return;
     }
     let sent = clock.ticks().max(1);
     probe.sent.store(sent, Ordering::Relaxed);
-    let (flight, clock) = (Flight(Arc::clone(pool)), clock.clone());
+    let (outstanding, clock) = (Outstanding(Arc::clone(probe)), clock.clone());
     drop(runtime.spawn_blocking(move || {
         let waited = clock.ticks().saturating_sub(sent);
-        let pool = &flight.0;
-        pool.probe.waits.record_shared(&pool.probe.bounds, waited);
-        pool.met_runtime_thread();
+        let probe = &outstanding.0;
+        probe.waits.record_shared(&probe.bounds, waited);
+        on_pool_thread();
     }));
 }
 
-/// Dropped when it has run, and when the runtime shuts down.
-struct Flight(Arc<Pool>);
+/// Dropped when the probe has run, and when the runtime shuts down.
+struct Outstanding(Arc<PoolProbe>);
 
-impl Drop for Flight {
+impl Drop for Outstanding {
     fn drop(&mut self) {
-        self.0.probe.sent.store(0, Ordering::Relaxed);
+        self.0.sent.store(0, Ordering::Relaxed);
     }
 }

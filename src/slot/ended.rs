@@ -1,4 +1,4 @@
-use super::slot::{pack, unpack};
+use super::word::{pack, unpack};
 use crate::model::{Cause, ClosedSet, Phase, Series};
 use crate::sync::{AtomicU64, Ordering, add_exclusive};
 

@@ -32,7 +32,8 @@
 //! | `anchor` | [`StackAnchor`]: the stack frame that a walk up the stack has to reach |
 //! | `slot` | [`Slot`]: a sequence lock with one writer |
 //! | `ended` | blocking polls that have ended: a queue from the thread to the watchdog |
-//! | `loom` | models of both |
+//! | `word` | series and phase of a poll in one word |
+//! | `loom` | models of both protocols |
 
 mod anchor;
 mod ended;
@@ -43,6 +44,7 @@ mod loom;
     reason = "the type that the room is named after"
 )]
 mod slot;
+mod word;
 
 pub(crate) use anchor::StackAnchor;
 pub(crate) use ended::EndedPoll;

@@ -2,6 +2,7 @@ use std::num::NonZeroU64;
 
 use super::StackAnchor;
 use super::ended::{EndedPoll, EndedPolls};
+use super::word::{pack, unpack};
 use crate::model::{Cause, ClosedSet, Phase, RuntimeId, Series};
 use crate::sync::{AtomicU64, Ordering, fence};
 
@@ -210,18 +211,6 @@ impl Slot {
             anchor,
         })
     }
-}
-
-/// The series, then the phase.
-#[inline]
-pub(super) fn pack(series: Series, phase: Phase) -> u64 {
-    u64::from(series.to_bits()) << 8 | phase as u64
-}
-
-/// `None` for a word that `pack` never made.
-pub(super) fn unpack(word: u64) -> Option<(Series, Phase)> {
-    let phase = Phase::from_index((word & 0xff) as usize)?;
-    Some((Series::from_bits((word >> 8) as u32), phase))
 }
 
 #[cfg(all(test, not(runtime_health_loom)))]

@@ -26,8 +26,12 @@
 //! |---|---|
 //! | `thread` | [`ThreadState`]: a thread's slot, its shard, its copy of the route names |
 //! | `series_recorder` | [`SeriesRecorder`]: everything that a poll of one series writes to on one thread |
+//! | `latest` | which of a thread's states was asked for last, in one thread-local number |
+//! | `migrate` | a recorder of one thread exchanged for that of another |
 //! | `pool_thread` | a pool thread's [`PoolThreadSlot`](crate::pool_tasks::PoolThreadSlot)s |
 
+mod latest;
+mod migrate;
 mod pool_thread;
 mod series_recorder;
 mod thread;

@@ -1,8 +1,8 @@
 use std::sync::{Arc, Weak};
 
-use super::ThreadState;
+use super::latest;
 use crate::instance::{Instance, PollConfig};
-use crate::model::{Outcome, Series};
+use crate::model::Series;
 use crate::recorder::SeriesCells;
 use crate::slot::Slot;
 
@@ -29,17 +29,19 @@ impl SeriesRecorder {
     const NO_THREAD: u64 = u64::MAX;
 
     pub(super) fn new(
-        thread_state: &ThreadState,
+        thread: u64,
+        slot: Arc<Slot>,
+        cells: Arc<SeriesCells>,
         instance: &Arc<Instance>,
         series: Series,
     ) -> Self {
         Self {
-            thread: thread_state.number(),
+            thread,
             series,
             name: instance.routes.name(series.route()),
             poll_config: Arc::clone(&instance.poll_config),
-            slot: Arc::clone(&thread_state.slot),
-            cells: thread_state.shard.cells(series),
+            slot,
+            cells,
             instance: Arc::downgrade(instance),
         }
     }
@@ -60,7 +62,7 @@ impl SeriesRecorder {
     /// Whether this is certainly the calling thread's.
     #[inline(always)]
     pub(crate) fn is_here(&self) -> bool {
-        ThreadState::is_latest(self.thread)
+        latest::is(self.thread)
     }
 
     /// What the instance's handles keep; `None` when the last of them is gone.
@@ -68,43 +70,13 @@ impl SeriesRecorder {
         self.instance.upgrade()
     }
 
-    /// Has this be the calling thread's writer of the same series. False if it
-    /// cannot be: the thread's local data is torn down, or the instance is gone.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn move_here(self: &mut Arc<Self>) -> bool {
-        let Some(instance) = self.instance() else {
-            return false;
-        };
-        let Some(thread_state) = ThreadState::of(&instance) else {
-            return false;
-        };
-        thread_state.become_latest();
-        if thread_state.number() != self.thread {
-            *self = thread_state.recorder(&instance, self.series);
-        }
-        true
-    }
-
     /// A request has begun that no thread's cells can take.
     pub(crate) fn request_started_without_thread(&self) {
         self.record_without_thread(SeriesCells::request_started);
     }
 
-    /// A request has ended, on whichever thread.
-    #[inline]
-    pub(crate) fn request_ended(self: &mut Arc<Self>, outcome: Outcome, ticks: u64) {
-        if self.is_here() || self.move_here() {
-            self.cells
-                .request_ended(&self.poll_config.bounds, outcome, ticks);
-        } else {
-            let bounds = &self.poll_config.bounds;
-            self.record_without_thread(|cells| cells.request_ended(bounds, outcome, ticks));
-        }
-    }
-
     #[cold]
-    fn record_without_thread(&self, record: impl FnOnce(&SeriesCells)) {
+    pub(super) fn record_without_thread(&self, record: impl FnOnce(&SeriesCells)) {
         if let Some(instance) = self.instance() {
             instance.recorder.record_without_thread(self.series, record);
         }

@@ -7,7 +7,7 @@ use std::thread::AccessError;
 
 use rustc_hash::FxHasher;
 
-use super::{CurrentWork, SeriesRecorder};
+use super::{CurrentWork, SeriesRecorder, latest};
 use crate::instance::Instance;
 use crate::model::{ClosedSet, Method, RouteId, RuntimeId, Series};
 use crate::recorder::Shard;
@@ -60,10 +60,6 @@ fn place(name: &str, method: Method) -> usize {
 type RecordersByMethod = [Option<Arc<SeriesRecorder>>; Method::COUNT];
 
 thread_local! {
-    /// Which of this thread's was asked for last; 0 for none, or if that is torn
-    /// down. Without a destructor, so that reading it asks nothing: that is done
-    /// for each poll.
-    static LATEST: Cell<u64> = const { Cell::new(0) };
     /// The first instance this thread has met; in nearly every process the
     /// only one. Set once, so that reading it needs no borrow flag.
     static FIRST: OnceCell<Rc<ThreadState>> = const { OnceCell::new() };
@@ -143,16 +139,6 @@ impl ThreadState {
         }
     }
 
-    /// Whether the one of this number is this thread's, and was asked for last.
-    #[inline(always)]
-    pub(super) fn is_latest(number: u64) -> bool {
-        LATEST.get() == number
-    }
-
-    pub(super) fn become_latest(&self) {
-        LATEST.set(self.number);
-    }
-
     pub(super) fn number(&self) -> u64 {
         self.number
     }
@@ -204,8 +190,13 @@ impl ThreadState {
                 .resize_with(route + 1, RecordersByMethod::default);
         }
         let recorder = known.recorders[route][method]
-            .get_or_insert_with(|| Arc::new(SeriesRecorder::new(self, instance, series)));
+            .get_or_insert_with(|| Arc::new(self.make_recorder(instance, series)));
         Arc::clone(recorder)
+    }
+
+    fn make_recorder(&self, instance: &Arc<Instance>, series: Series) -> SeriesRecorder {
+        let cells = self.shard.cells(series);
+        SeriesRecorder::new(self.number, Arc::clone(&self.slot), cells, instance, series)
     }
 
     /// The id of a name, interned now if need be.
@@ -284,9 +275,7 @@ impl ThreadState {
 
 impl Drop for ThreadState {
     fn drop(&mut self) {
-        if Self::is_latest(self.number) {
-            LATEST.set(0);
-        }
+        latest::clear(self.number);
         if let Some(instance) = self.instance.upgrade() {
             instance.recorder.retire(&self.shard);
             let unread = self.slot.has_notes();

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo run -p xtask -- dashboards [--out DIR] [--prefix NAME] [--objective SHARE] [--runbook URL]
+//! cargo run -p xtask -- rooms
 //! cargo run -p xtask -- live --demo FILE --unstable FILE --dir DIR [--keep]
 //! ```
 
@@ -15,6 +16,7 @@ mod files;
 #[cfg(test)]
 mod lint;
 mod live;
+mod rooms;
 mod rules;
 mod signals;
 mod tests_of_rules;
@@ -36,6 +38,8 @@ cargo run -p xtask -- dashboards   write dashboards/, from the table of metrics
   --prefix NAME      the builder's `namespace`             (default runtime_health)
   --objective SHARE  of the polls to be under 10 ms        (default 0.999)
   --runbook URL      where your copy of RUNBOOK.md can be read
+
+cargo run -p xtask -- rooms        what each room of the library uses; fails on an upward arrow
 
 cargo run -p xtask -- live         try them on live data: see ci/dashboards.sh
 
@@ -81,6 +85,7 @@ fn run() -> Result<()> {
     }
     match command.as_deref() {
         Some("dashboards") => write(&config, &out),
+        Some("rooms") => rooms::run(),
         Some("live") => match (demo, unstable, dir) {
             (Some(demo), Some(unstable), Some(dir)) => live::run(&live::Options {
                 demo,

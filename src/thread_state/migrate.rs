@@ -1,0 +1,37 @@
+use std::sync::Arc;
+
+use super::{SeriesRecorder, ThreadState, latest};
+use crate::model::Outcome;
+
+/// What may need another thread's recorder than the one at hand.
+impl SeriesRecorder {
+    /// Has this be the calling thread's writer of the same series. False if it
+    /// cannot be: the thread's local data is torn down, or the instance is gone.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn move_here(self: &mut Arc<Self>) -> bool {
+        let Some(instance) = self.instance() else {
+            return false;
+        };
+        let Some(thread_state) = ThreadState::of(&instance) else {
+            return false;
+        };
+        latest::set(thread_state.number());
+        if thread_state.number() != self.thread {
+            *self = thread_state.recorder(&instance, self.series);
+        }
+        true
+    }
+
+    /// A request has ended, on whichever thread.
+    #[inline]
+    pub(crate) fn request_ended(self: &mut Arc<Self>, outcome: Outcome, ticks: u64) {
+        if self.is_here() || self.move_here() {
+            self.cells
+                .request_ended(&self.poll_config.bounds, outcome, ticks);
+        } else {
+            let bounds = &self.poll_config.bounds;
+            self.record_without_thread(|cells| cells.request_ended(bounds, outcome, ticks));
+        }
+    }
+}

@@ -20,13 +20,13 @@ commit() {
 export CARGO_TARGET_DIR="$PWD/target"
 cargo build --release --locked
 RUSTFLAGS="--cfg tokio_unstable" CARGO_TARGET_DIR="$PWD/target/unstable" \
-    cargo build --release --locked --features console --bin console
+    cargo build --release --locked --features task-polls --bin task_polls
 tables=$(mktemp)
 trap 'rm -f "$tables"' EXIT
 before=$(load)
 part() { echo "$*" >&2; "$CARGO_TARGET_DIR/release/$@" >>"$tables"; }
 part tower-runtime-health-bench
-CARGO_TARGET_DIR="$CARGO_TARGET_DIR/unstable" part console
+CARGO_TARGET_DIR="$CARGO_TARGET_DIR/unstable" part task_polls
 part allocations
 part instructions
 part service
@@ -39,7 +39,7 @@ bash looks.sh >>"$tables"
     echo "# What the layer costs"
     echo
     echo "Written by \`bench/run.sh\`; the code says what each contender does. Goals that are missed"
-    echo "are explained in \`DESIGN.md\`, *What a poll and a request cost*."
+    echo "are explained in \`ARCHITECTURE.md\`, *What a poll and a request cost*."
     echo
     echo "| | |"
     echo "|---|---|"
@@ -53,7 +53,7 @@ bash looks.sh >>"$tables"
     echo "| tower-runtime-health | $(version tower-runtime-health), commit $(commit | paste -s -d ' ') |"
     for crate in tokio-metrics tower-http axum-prometheus metrics-exporter-prometheus \
         opentelemetry-instrumentation-tower opentelemetry_sdk opentelemetry-prometheus hotpath \
-        console-subscriber axum hyper tower http tokio quanta; do
+        console-subscriber dial9 tokio-blocked axum hyper tower http tokio quanta; do
         echo "| $crate | $(version "$crate") |"
     done
     echo

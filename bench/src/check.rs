@@ -5,7 +5,7 @@ use crate::layers::sum;
 use tower_runtime_health::RuntimeHealth;
 
 /// A health that measures the wake-to-poll delay of one request in so many.
-pub fn health(delay_sampling: u32) -> RuntimeHealth {
+pub fn health(delay_sampling: impl Into<Option<u32>>) -> RuntimeHealth {
     RuntimeHealth::builder()
         .schedule_delay_sampling(delay_sampling)
         .start()

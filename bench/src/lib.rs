@@ -10,6 +10,7 @@
 //! | `check` | whether what was timed was also done |
 //! | `http1` | a client that costs little |
 //! | `threads` | CPU time and switches of the threads of a process |
+//! | `machine` | what the figures were measured on |
 //! | `table` | medians, spread, ratios, goals |
 
 pub mod budget;
@@ -19,5 +20,6 @@ pub mod child;
 pub mod contender;
 pub mod http1;
 pub mod layers;
+pub mod machine;
 pub mod table;
 pub mod threads;

@@ -13,7 +13,7 @@ const LIMIT: f64 = 1.15;
 
 /// Time a poll from 1 to 16 threads that all count into one route.
 pub fn contend() {
-    let healths = THREADS.map(|_| health(0));
+    let healths = THREADS.map(|_| health(None));
     let monitors = THREADS.map(|_| tokio_metrics::TaskMonitor::new());
     let future = Unready::Idle;
     let mut contenders: Vec<Contender> = Vec::new();

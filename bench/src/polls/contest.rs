@@ -44,7 +44,7 @@ impl Contest {
             contenders: Vec::new(),
             threads,
             future,
-            plain: health(0),
+            plain: health(None),
             sampled: health(1),
             monitor: TaskMonitor::new(),
         };
@@ -69,7 +69,7 @@ impl Contest {
             contest.enter("two clock reads, again (A/A)", two_clock_reads);
         } else {
             // The same work on the same cores without anything shared.
-            let healths: Vec<_> = (0..threads).map(|_| health(0)).collect();
+            let healths: Vec<_> = (0..threads).map(|_| health(None)).collect();
             let healths = Mutex::new(healths);
             contest.enter(Names::OURS_APART, move || {
                 let health = healths.lock().expect("nobody panics").pop();

@@ -27,7 +27,7 @@ impl Contest {
         // Installs the recorder for the whole process and its upkeep task; without
         // it the layer would record into nothing.
         let (rival, exporter) = PrometheusMetricLayer::pair();
-        let healths = [(OURS, health_by_default()), (PLAIN, health(0))];
+        let healths = [(OURS, health_by_default()), (PLAIN, health(None))];
         let bare = || send::<_, (), _>(service());
         let mut contenders = vec![
             Contender::new(BARE, REQUESTS, bare),

@@ -126,11 +126,11 @@ fn run_case(case: &str, times: u64) {
 }
 
 fn find(case: &str) -> Work {
-    let plain = || health(0).layer();
+    let plain = || health(None).layer();
     match case {
         "poll/nothing" => polls::nothing(Idle),
         "poll/two-clock-reads" => polls::two_clock_reads(Idle),
-        "poll/ours" => polls::our_layer(&health(0), Idle),
+        "poll/ours" => polls::our_layer(&health(None), Idle),
         "poll/ours-delay-sampled" => polls::our_layer(&health(1), Idle),
         "poll/task-monitor" => polls::task_monitor(&TaskMonitor::new(), Idle),
         "request/bare" => requests::send::<_, (), _>(requests::service()),

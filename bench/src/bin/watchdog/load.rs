@@ -6,7 +6,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, Service, service_fn};
-use tower_runtime_health::{RuntimeHealthLayer, RuntimeHealth};
+use tower_runtime_health::{RuntimeHealth, RuntimeHealthLayer};
 use tower_runtime_health_bench::check::counted;
 use tower_runtime_health_bench::threads::{cpu_of, switches_of};
 

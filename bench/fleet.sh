@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# What a fleet costs a real Prometheus: synthetic instances (src/bin/fleet.rs) are
-# scraped every 15 s, with the rules and alerts of dashboards/prometheus, at detail
-# full and lean. Prints a table; takes twice the seconds given. Needs prometheus
-# and jq.
+# What a fleet costs a real Prometheus: it scrapes synthetic instances
+# (src/bin/fleet.rs) every 15 s, with the rules and alerts of dashboards/prometheus, at
+# detail full and lean. Prints a table and takes twice the seconds given. Needs
+# prometheus and jq.
 #
 #   bench/fleet.sh [INSTANCES [ROUTES [SECONDS]]]
 set -euo pipefail
@@ -19,11 +19,11 @@ trap 'end; rm -rf "$dir"' EXIT
 
 ask() { curl --fail --silent --get "$url/api/v1/query" --data-urlencode "query=$1" | jq -r '.data.result[0].value[1] // "-"'; }
 
-# One run at a detail; prints a column's values, one a line.
+# Runs at one detail and prints a column's values, one a line.
 measure() {
     rm -rf "${dir:?}"/*
     : >"$dir/addresses"
-    # If this shell ends, they do.
+    # They end with this shell.
     setpriv --pdeathsig TERM "$target/release/fleet" "$instances" "$routes" "$1" >>"$dir/addresses" &
     pids+=($!)
     until [ "$(wc -l <"$dir/addresses")" = "$instances" ]; do sleep 0.1; done

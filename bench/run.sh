@@ -1,15 +1,15 @@
 #!/bin/sh
-# Builds the bench, runs it, and writes RESULTS.md: a quarter of an hour. Stop other
-# work before: the load of the machine is written down, but cannot be taken out of
-# the figures. Where the medians are far from the least samples on an idle machine,
-# something outside of it uses the cores too. Needs valgrind.
+# Builds the bench, runs it and writes RESULTS.md, in about a quarter of an hour. Stop
+# other work first: the load of the machine is written down, but it cannot be removed
+# from the figures. If the medians are far from the minima on an idle machine, something
+# outside of it uses the cores as well. Needs valgrind.
 set -eu
 cd "$(dirname "$0")"
 
 command -v valgrind >/dev/null || { echo "valgrind is missing: apt-get install valgrind" >&2; exit 1; }
 load() { cut -d ' ' -f 1-3 /proc/loadavg; }
 version() {
-    # The last one: where others use an older one, it comes first.
+    # The last one: an older version that a dependency uses comes first.
     awk -v name="\"$1\"" '$1 == "name" && $3 == name { getline; found = $3 } END { gsub("\"", "", found); print found }' Cargo.lock
 }
 commit() {
@@ -33,12 +33,12 @@ part service
 part scrape
 part memory
 part watchdog
-bash looks.sh >>"$tables"
+bash inspection.sh >>"$tables"
 
 {
     echo "# What the layer costs"
     echo
-    echo "Written by \`bench/run.sh\`; the code says what each contender does. Goals that are missed"
+    echo "Written by \`bench/run.sh\`; the code says what each contender does. Missed goals"
     echo "are explained in \`ARCHITECTURE.md\`, *What a poll and a request cost*."
     echo
     echo "| | |"

@@ -1,17 +1,16 @@
-//! Instructions that may not be exceeded: `budgets.txt`, a name and a number a
-//! line.
+//! Budgets of instructions: `budgets.txt` has a name and a number on each line.
 
-/// By how much a count may exceed its budget.
+/// The factor by which a count may exceed its budget.
 const MARGIN: f64 = 1.03;
 
-/// Compares what was counted with the budgets of that kind (the part of a name
-/// before the slash), and prints each. What costs less by the margin says so:
-/// the budget is to be lowered then.
+/// Compares counts with the budgets of one kind (the part of a name before the
+/// slash), and prints each. A count that is lower by the margin is marked: its
+/// budget should be lowered.
 ///
 /// # Panics
 ///
-/// If a budget is exceeded, or belongs to nothing that was counted, or the other
-/// way round.
+/// If a count exceeds its budget, if a count has no budget, or if a budget has
+/// no count.
 pub fn check(kind: &str, counted: &[(String, f64)]) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/budgets.txt");
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"));
@@ -40,13 +39,13 @@ fn compare(text: &str, kind: &str, counted: &[(String, f64)]) -> Vec<String> {
                     ));
                     "**exceeded**"
                 } else if *count * MARGIN < budget {
-                    "kept; to be lowered"
+                    "kept; lower it"
                 } else {
                     "kept"
                 };
                 println!("- {name}: {count:.0} of {budget:.0}: {verdict}");
             }
-            (None, _) => faults.push(format!("{name}: nothing of that name was counted")),
+            (None, _) => faults.push(format!("{name}: there is no count of that name")),
             (_, Err(_)) => faults.push(format!("{name}: `{budget}` is not a number")),
         }
     }
@@ -67,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn three_percent_are_granted_and_no_more() {
+    fn a_count_may_exceed_its_budget_by_three_percent() {
         let text = "# comment\npoll/ours 100\nhttp1/ours 7\n";
         assert!(compare(text, "poll", &counted(103.0)).is_empty());
         assert!(compare(text, "poll", &counted(50.0)).is_empty());
@@ -76,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_without_a_budget_and_no_budget_without_a_count() {
+    fn every_count_needs_a_budget_and_every_budget_a_count() {
         assert_eq!(compare("", "poll", &counted(1.0)).len(), 1);
         assert_eq!(
             compare("poll/other 1\npoll/ours 1", "poll", &counted(1.0)).len(),

@@ -1,15 +1,15 @@
-//! Counts of instructions by valgrind's callgrind.
+//! Instruction counts, by valgrind's callgrind.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Where callgrind leaves what it has counted; removed when dropped.
+/// The file that callgrind writes its counts to. It is removed on drop.
 pub struct Counts(PathBuf);
 
-/// The function of ours in which a poll beyond the first bucket is recorded. How
-/// many there are depends on how slow valgrind is on this machine, so what they
-/// take is left out: 40 instructions each.
+/// Our function that records a poll beyond the first bucket. The number of such
+/// polls depends on how slow valgrind is on this machine, so this function's
+/// instructions, 40 a call, are subtracted.
 const LONG_POLLS: &str = "guard::record_long";
 
 impl Counts {
@@ -21,8 +21,8 @@ impl Counts {
         Self(std::env::temp_dir().join(name))
     }
 
-    /// The program under valgrind. What runs in functions called `measured…` is
-    /// counted, on whichever thread, with all they call; nothing else.
+    /// Returns a command that runs the program under valgrind. Only functions whose
+    /// names begin with `measured_`, and what they call, are counted, on every thread.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut out = std::ffi::OsString::from("--callgrind-out-file=");
         out.push(&self.0);
@@ -35,7 +35,7 @@ impl Counts {
         command
     }
 
-    /// Once the program has ended.
+    /// Returns the count. The program must have ended.
     pub fn read(&self) -> u64 {
         let text = std::fs::read_to_string(&self.0).unwrap_or_else(|error| {
             panic!(
@@ -60,11 +60,12 @@ impl Drop for Counts {
     }
 }
 
-/// Instructions in all functions, and in [`LONG_POLLS`].
+/// Returns the instructions of all functions, and those of [`LONG_POLLS`].
 ///
-/// The format: <https://valgrind.org/docs/manual/cl-format.html>. A function's
-/// name is given with its number the first time; the line after `calls=` is what
-/// the called function took, which stands under that one too.
+/// The format is <https://valgrind.org/docs/manual/cl-format.html>. A function's
+/// first line has its number and its name, later ones only the number. The line
+/// after `calls=` has the cost of the called function, which that function's own
+/// lines count as well.
 fn total(text: &str) -> (u64, u64) {
     let (mut all, mut long, mut is_call) = (0, 0, false);
     let (mut in_long, mut long_number) = (false, None);
@@ -94,7 +95,7 @@ fn total(text: &str) -> (u64, u64) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn calls_count_once_and_long_polls_apart() {
+    fn a_call_counts_once_and_long_polls_are_counted_apart() {
         let text = "fn=(1) measured_work\n16 5\n+1 2\ncfn=(2) a::guard::record_long\n\
                     calls=1 9\n* 40\nfn=(2)\n9 40\nfn=(3) other\n1 3\n\ntotals: 50\n";
         assert_eq!(super::total(text), (50, 40));

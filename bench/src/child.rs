@@ -1,20 +1,20 @@
-//! A process of its own for a contender: several of them have state of the whole
-//! process (a metrics recorder, a subscriber, a profiler).
+//! A separate process for a contender: several of them have process-wide state (a
+//! metrics recorder, a subscriber, a profiler).
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Answers a line with a line, until it is dropped.
+/// A process that answers each line with a line. It ends when this is dropped.
 pub struct Child {
     process: std::process::Child,
-    /// Its end tells the process to end.
+    /// The process ends when this is closed.
     questions: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
 }
 
 impl Child {
-    /// This program, with other arguments.
+    /// Starts this program with other arguments.
     pub fn of_this(arguments: &[&str]) -> Self {
         let this = std::env::current_exe().expect("this program has a path");
         let mut command = Command::new(this);
@@ -22,8 +22,9 @@ impl Child {
         Self::start(command)
     }
 
+    /// Starts a command, with its standard input and output piped.
     pub fn start(mut command: Command) -> Self {
-        // hotpath's server of its own, on a fixed port.
+        // hotpath's own server would listen on a fixed port.
         command.env("HOTPATH_METRICS_SERVER_OFF", "true");
         let mut process = command
             .stdin(Stdio::piped())
@@ -37,7 +38,7 @@ impl Child {
         }
     }
 
-    /// Its next line.
+    /// Returns its next line.
     pub fn hear(&mut self) -> String {
         let mut line = String::new();
         let length = self.answers.read_line(&mut line).expect("a pipe is read");
@@ -45,11 +46,13 @@ impl Child {
         line.trim_end().to_owned()
     }
 
+    /// Sends a line.
     pub fn tell(&mut self, line: &str) {
         let questions = self.questions.as_mut().expect("it is open until the end");
         writeln!(questions, "{line}").expect("the process has ended: see above");
     }
 
+    /// Sends a line and returns the next one.
     pub fn ask(&mut self, line: &str) -> String {
         self.tell(line);
         self.hear()
@@ -59,7 +62,7 @@ impl Child {
         self.process.id()
     }
 
-    /// Has it end, and waits for that.
+    /// Ends the process and waits until it has ended.
     pub fn end(mut self) {
         self.questions = None;
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -72,18 +75,18 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // Nothing to do where it has ended.
+        // These fail if it has ended already, which is as good.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// In the process: answers each line until there are no more.
+/// Called in the process: answers each line of standard input until its end.
 pub fn answer(mut to: impl FnMut(&str) -> String) {
     for line in std::io::stdin().lines() {
         let line = line.expect("a pipe is read");
         let mut out = std::io::stdout().lock();
-        writeln!(out, "{}", to(&line)).expect("who asks waits");
-        out.flush().expect("who asks waits");
+        writeln!(out, "{}", to(&line)).expect("the parent reads");
+        out.flush().expect("the parent reads");
     }
 }

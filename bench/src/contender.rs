@@ -9,38 +9,37 @@ use nix::time::{ClockId, clock_gettime};
 
 use crate::child::{self, Child};
 
-/// Runs the work so many times. The loop is inside: the call through the
-/// pointer is paid once a sample.
+/// Does the work the given number of times. The loop is inside, so that a sample
+/// pays for one call through the pointer.
 pub type Work = Box<dyn FnMut(u64)>;
 
 /// One way to do the work, on one thread or on several at once.
 ///
-/// Its threads are its own and live as long as it does: what one contender
-/// leaves in thread-local data (our layer, the metrics recorder) is not found
-/// in the way of another one's.
+/// Its threads are its own and live as long as it does, so that contenders do not
+/// share thread-local data (our layer and the metrics recorder have some).
 pub struct Contender {
     pub name: String,
     repeats: u64,
     workers: Vec<Worker>,
-    /// Instead of workers.
+    /// Does the work in place of the workers.
     process: Option<Child>,
-    /// How often the work was done since the start, on all threads, the
-    /// untimed part included.
+    /// How often the work has been done, on all threads, with the untimed part.
     pub done: u64,
-    /// Nanoseconds each, one a round.
+    /// Nanoseconds for one piece of work, one sample a round.
     pub samples: Vec<f64>,
 }
 
-/// Reads a clock, in nanoseconds.
+/// Returns a clock's reading in nanoseconds.
 pub type Clock = fn() -> u64;
 
-/// Of the calling thread: does not count while others have the core.
+/// Returns the CPU time of the calling thread. It does not advance while other threads
+/// have the core.
 pub fn cpu_time() -> u64 {
     let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("every thread has one");
     (time.tv_sec() * 1_000_000_000 + time.tv_nsec()) as u64
 }
 
-/// As a clock on the wall does.
+/// Returns the time since the first call.
 pub fn wall_time() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
     START.get_or_init(Instant::now).elapsed().as_nanos() as u64
@@ -53,7 +52,7 @@ struct Worker {
 }
 
 impl Contender {
-    /// On one thread. `make` is called on it.
+    /// Does the work on one thread. `make` is called on that thread.
     pub fn new(
         name: &'static str,
         repeats: u64,
@@ -62,7 +61,7 @@ impl Contender {
         Self::on_threads(1, name, repeats, wall_time, make)
     }
 
-    /// On several threads at once, each with work of its own.
+    /// Does the work on several threads at once, each with its own result of `make`.
     pub fn on_threads(
         threads: usize,
         name: &'static str,
@@ -83,8 +82,8 @@ impl Contender {
         }
     }
 
-    /// On one thread of another process: this program with these arguments,
-    /// which calls [`serve`].
+    /// Does the work on one thread of another process: this program with these
+    /// arguments, which has to call [`serve`].
     pub fn process(name: impl Into<String>, repeats: u64, arguments: &[&str]) -> Self {
         Self {
             name: name.into(),
@@ -96,7 +95,7 @@ impl Contender {
         }
     }
 
-    /// One that was timed elsewhere.
+    /// Makes a contender of samples taken elsewhere.
     pub fn measured(name: impl Into<String>, samples: Vec<f64>) -> Self {
         Self {
             name: name.into(),
@@ -108,7 +107,7 @@ impl Contender {
         }
     }
 
-    /// Takes one sample; with several threads the mean of theirs.
+    /// Takes one sample. With several threads it is the mean of theirs.
     pub fn sample(&mut self) {
         if let Some(process) = &mut self.process {
             let nanos: f64 = process
@@ -133,7 +132,7 @@ impl Contender {
         self.done += threads * (self.repeats + warm_up(self.repeats));
     }
 
-    /// What its process says to a question.
+    /// Returns its process's answer to a question, or `None` without a process.
     pub fn ask(&mut self, question: &str) -> Option<String> {
         Some(self.process.as_mut()?.ask(question))
     }
@@ -184,8 +183,8 @@ impl Worker {
     }
 }
 
-/// In the process of a contender: does the work as often as it is told to, and
-/// answers with nanoseconds; gives other questions on.
+/// Called in a contender's process: does the work as often as a question says and answers
+/// with nanoseconds. Other questions go to `other`.
 pub fn serve(mut work: Work, mut other: impl FnMut(&str) -> String) {
     child::answer(|question| {
         let Ok(repeats) = question.parse() else {
@@ -202,14 +201,15 @@ fn warm_up(repeats: u64) -> u64 {
     repeats / 10
 }
 
-/// With `--short` a fifth of all rounds: enough to see that everything works.
+/// Returns the number of rounds: all of them, or a fifth with `--short`, which is enough
+/// to see that everything works.
 pub fn rounds(all: usize) -> usize {
     let is_short = std::env::args().any(|argument| argument == "--short");
     if is_short { all / 5 } else { all }
 }
 
-/// Samples all contenders once a round, each round beginning with another one:
-/// what changes in the machine over time falls on all of them alike.
+/// Samples every contender once a round. Each round begins with the next contender, so
+/// that a change of the machine over time affects all of them alike.
 pub fn run(rounds: usize, contenders: &mut [&mut Contender]) {
     for round in 0..rounds {
         let first = round % contenders.len();

@@ -1,12 +1,12 @@
-//! An HTTP/1.1 client that costs little: keep-alive connections, written and read
-//! without waiting, by one thread that does nothing else.
+//! An HTTP/1.1 client with little overhead: one thread writes and reads non-blocking
+//! keep-alive connections in a loop.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
 const REQUEST: &[u8] = b"GET /users/7 HTTP/1.1\r\nhost: localhost\r\naccept: */*\r\n\r\n";
-/// Nothing takes that long unless it never ends.
+/// After this time an answer will never come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Client {
@@ -15,15 +15,15 @@ pub struct Client {
 
 struct Connection {
     stream: TcpStream,
-    /// When the request under way was due.
+    /// When the request in progress was due.
     due: Option<Instant>,
-    /// Bytes of its answer read so far.
+    /// Bytes of its answer that have been read.
     read: usize,
-    /// How long an answer is; all are alike.
+    /// Length of an answer; all are equal.
     length: usize,
 }
 
-/// What one run saw.
+/// Timings of one run.
 pub struct Run {
     pub elapsed: Duration,
     /// From when each request was due to the end of its answer.
@@ -31,7 +31,7 @@ pub struct Run {
 }
 
 impl Client {
-    /// Each connection has had one request.
+    /// Connects. Each connection has sent one request and received its answer.
     pub fn connect(port: u16, connections: usize) -> Self {
         let connect = || Connection::open(port);
         Self {
@@ -39,8 +39,8 @@ impl Client {
         }
     }
 
-    /// So many requests: at so many a second, by schedule (a late answer does not
-    /// put off what is due), or each as soon as a connection is free.
+    /// Sends requests: at a rate a second, by schedule (a late answer does not delay the
+    /// requests due after it), or each as soon as a connection is free.
     pub fn run(&mut self, requests: u64, rate: Option<f64>) -> Run {
         let start = Instant::now();
         let due = |sent: u64| match rate {
@@ -62,8 +62,8 @@ impl Client {
                 }
             }
             if before == (sent, latencies.len()) {
-                // The kernel may have packets to pass on with a thread on this core,
-                // which would wait for milliseconds otherwise.
+                // A kernel thread on this core may have packets to deliver, which
+                // would otherwise wait for milliseconds.
                 std::thread::yield_now();
             }
             assert!(start.elapsed() < PATIENCE, "no answer");
@@ -83,7 +83,7 @@ impl Connection {
             .set_read_timeout(Some(PATIENCE))
             .expect("a socket can");
         stream.write_all(REQUEST).expect("it is connected");
-        // What all answers are like: the head, and `hello`.
+        // Every answer is this head, then `hello`.
         let mut answer = Vec::new();
         while !answer.ends_with(b"\r\n\r\nhello") {
             let mut byte = [0];
@@ -101,13 +101,13 @@ impl Connection {
     }
 
     fn send(&mut self, due: Instant) {
-        // Shorter than any buffer, which is empty.
+        // The socket's buffer is empty and larger than a request.
         self.stream.write_all(REQUEST).expect("there is room");
         self.due = Some(due);
         self.read = 0;
     }
 
-    /// When the request was due whose answer is there.
+    /// Returns when the request was due, once its whole answer has arrived.
     fn receive(&mut self) -> Option<Instant> {
         self.due?;
         let mut buffer = [0; 1024];

@@ -1,7 +1,7 @@
-//! Every middleware that is compared, put on an axum router as its docs say.
+//! Every middleware in the comparison, added to an axum router as its documentation says.
 //!
-//! Several of them have state of the whole process (a metrics recorder, a
-//! subscriber, a profiler), so a process has one of them only.
+//! Several of them have process-wide state (a metrics recorder, a subscriber, a
+//! profiler), so a process has only one of them.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -22,30 +22,30 @@ use tower_http::trace::{DefaultMakeSpan, DefaultOnResponse, TraceLayer};
 use tower_runtime_health::{RequestHead, RuntimeHealth};
 use tracing::Level;
 
-/// A middleware and the way it is put on.
+/// A middleware and the way it is added to the router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Middleware {
-    /// The router as it is.
+    /// The router without a middleware.
     Bare,
-    /// By `Router::layer`, and hands everything through.
+    /// A middleware that only calls the inner service, added by `Router::layer`.
     Nothing,
-    /// By `Router::layer`, as a user gets it.
+    /// Our layer with default options, added by `Router::layer`.
     Ours,
-    /// Around the whole router, the route named by a function.
+    /// Our layer around the whole router; a function names the route.
     OursAround,
-    /// Its request durations and totals through its Prometheus recorder.
+    /// axum-prometheus: request durations and totals through its Prometheus recorder.
     AxumPrometheus,
-    /// tower-http's number of requests in flight: two atomic operations.
+    /// tower-http's counter of requests in flight: two atomic operations.
     InFlight,
-    /// tower-http's `TraceLayer` while nobody subscribes.
+    /// tower-http's `TraceLayer` without a subscriber.
     Trace,
-    /// The same with its events at INFO, and a subscriber that formats them
-    /// and writes them nowhere.
+    /// The same with its events at INFO, and a subscriber that formats them and
+    /// discards the text.
     TraceInfo,
-    /// Metrics of OpenTelemetry's semantic conventions, read by its Prometheus
+    /// Metrics by OpenTelemetry's semantic conventions, read by its Prometheus
     /// exporter; no spans.
     OpenTelemetry,
-    /// hotpath's layer, compiled in and with its workers running.
+    /// hotpath's layer, enabled, with its workers running.
     Hotpath,
 }
 
@@ -63,6 +63,7 @@ impl Middleware {
         Self::Hotpath,
     ];
 
+    /// Returns the name in the tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare",
@@ -78,7 +79,7 @@ impl Middleware {
         }
     }
 
-    /// One word, for a command line.
+    /// Returns one word for a command line.
     pub fn key(self) -> &'static str {
         match self {
             Self::Bare => "bare",
@@ -94,13 +95,14 @@ impl Middleware {
         }
     }
 
+    /// Returns the middleware with that key.
     pub fn by_key(key: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
             .find(|middleware| middleware.key() == key)
     }
 
-    /// Whether it keeps anything of a request when it is over.
+    /// Returns whether it records a request that has ended.
     pub fn records(self) -> bool {
         matches!(
             self,
@@ -113,12 +115,12 @@ impl Middleware {
         )
     }
 
-    /// Puts it on the router, and gives the service to who asks. Inside of a
-    /// runtime, once a process.
+    /// Adds it to the router and passes the service to the visitor. Has to be called
+    /// inside a runtime, once a process.
     ///
     /// # Panics
     ///
-    /// If the process has one already that has state of the whole process.
+    /// If the process already has a middleware with process-wide state.
     pub fn on<V: Visitor>(self, router: Router, visitor: V) -> V::Output {
         match self {
             Self::Bare => visitor.visit(router, Kept::nothing()),
@@ -182,7 +184,7 @@ impl Middleware {
     }
 }
 
-/// Who uses the service; generic, so that no box is added to what is measured.
+/// Uses the service. It is generic, so that no box is added to what is measured.
 pub trait Visitor {
     type Output;
 
@@ -204,7 +206,7 @@ pub trait Visitor {
 
 type Recorded = Box<dyn Fn() -> u64 + Send>;
 
-/// What has to live as long as the service, and what it has recorded.
+/// What has to live as long as the service, and the count of recorded requests.
 pub struct Kept {
     #[expect(dead_code, reason = "ends something when dropped")]
     alive: Box<dyn Any + Send>,
@@ -234,14 +236,14 @@ impl Kept {
         Self::page("runtime_health_requests_total", move || health.render())
     }
 
-    /// Requests by its own account; `None` if it keeps none.
+    /// Returns the requests that the middleware has counted; `None` if it counts none.
     pub fn recorded(&self) -> Option<u64> {
         self.recorded.as_ref().map(|recorded| recorded())
     }
 }
 
-/// Names the route where there is no router to do it, as a user's function
-/// would: not by the raw path.
+/// Returns the route where no router names it, as a user's function would: not the raw
+/// path.
 pub fn route<'r>(head: RequestHead<'r>) -> Option<Cow<'r, str>> {
     head.uri()
         .path()
@@ -249,7 +251,7 @@ pub fn route<'r>(head: RequestHead<'r>) -> Option<Cow<'r, str>> {
         .then_some(Cow::Borrowed("/users/{id}"))
 }
 
-/// The sum of all series of a metric in Prometheus' text format whose labels
+/// Returns the sum of all series of a metric in Prometheus' text format whose labels
 /// contain `label`.
 pub fn sum(text: &str, metric: &str, label: &str) -> u64 {
     text.lines()
@@ -261,7 +263,7 @@ pub fn sum(text: &str, metric: &str, label: &str) -> u64 {
         .sum::<f64>() as u64
 }
 
-/// What every layer of tower costs an axum router: a box and a call more.
+/// Costs what every tower layer costs an axum router: one more box and one more call.
 #[derive(Clone)]
 pub struct DoNothingLayer;
 

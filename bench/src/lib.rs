@@ -1,16 +1,16 @@
-//! What the bench's programs share.
+//! The parts that the bench's programs share.
 //!
 //! | file | what |
 //! |---|---|
-//! | `layers` | every middleware that is compared, put on a router as its docs say |
+//! | `layers` | every middleware in the comparison, added to a router as its documentation says |
 //! | `child` | a process of its own for a contender |
-//! | `callgrind` | counts of instructions by valgrind |
-//! | `budget` | what may not be exceeded |
+//! | `callgrind` | instruction counts, by valgrind's callgrind |
+//! | `budget` | instruction counts that must not be exceeded |
 //! | `contender` | one way to do the work, its threads and its samples |
-//! | `check` | whether what was timed was also done |
-//! | `http1` | a client that costs little |
-//! | `threads` | CPU time and switches of the threads of a process |
-//! | `machine` | what the figures were measured on |
+//! | `check` | checks that the timed work was done |
+//! | `http1` | an HTTP/1.1 client with little overhead |
+//! | `threads` | CPU time and context switches of the threads of a process |
+//! | `machine` | the processor that the figures were measured on |
 //! | `table` | medians, spread, ratios, goals |
 
 pub mod budget;

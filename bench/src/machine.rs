@@ -1,9 +1,9 @@
-//! What the figures were measured on.
+//! The processor that the figures were measured on.
 
 use std::fs;
 use std::thread::available_parallelism;
 
-/// The processor by name, family and model, and how many of them there are.
+/// Returns the processor's name, family and model, and how many there are.
 ///
 /// # Panics
 ///

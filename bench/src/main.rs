@@ -1,12 +1,12 @@
-//! What the layer costs, beside what its rivals cost.
+//! What the layer costs, compared with its rivals.
 //!
 //! `run.sh` builds it, runs it and writes `RESULTS.md`.
 //!
 //! | file | what |
 //! |---|---|
-//! | `polls` | nanoseconds a poll, for us and the rivals that time polls or enter spans |
-//! | `polls::contention` | the same from 1 to 16 threads |
-//! | `requests` | nanoseconds a request, for us and every rival |
+//! | `polls` | nanoseconds a poll, for us and for the rivals that time polls or enter spans |
+//! | `polls::contention` | the same on 1 to 16 threads |
+//! | `requests` | nanoseconds a request, for us and for every rival |
 //! | `tasks` | nanoseconds a pool task: tokio's `spawn_blocking`, ours |
 
 mod polls;
@@ -24,15 +24,15 @@ fn main() {
         let [polls, frames] = [polls, frames].map(|number| number.parse().expect("a number"));
         return requests::serve(middleware, polls, frames);
     }
-    // For what the layers do beside the requests: probes of the scheduler,
-    // upkeep of the metrics recorder. The contenders run on threads of their own.
+    // For the layers' background work: scheduler probes, upkeep of the metrics
+    // recorder. The contenders run on threads of their own.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .expect("a runtime can be built");
     let _inside = runtime.enter();
-    // One part by its name, or all.
+    // One part by its name, or all of them.
     let wanted = arguments
         .iter()
         .find(|argument| !argument.starts_with("--"));

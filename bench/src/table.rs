@@ -1,32 +1,32 @@
-//! Figures for people.
+//! Medians, spread, ratios and goals, and the tables that show them.
 
 use crate::contender::Contender;
 
-/// What the rounds say, in nanoseconds. The least comes closest to what it takes
-/// on a core that nothing else uses; it is a best case, not what to expect.
+/// The median and the minimum of the rounds, in nanoseconds. The minimum is closest to
+/// the cost on an otherwise idle core: a best case, not what to expect.
 #[derive(Clone, Copy)]
 pub struct Figure {
     pub median: f64,
-    pub least: f64,
+    pub minimum: f64,
 }
 
 impl Figure {
-    /// Two figures made one: their difference, their ratio.
+    /// Combines two figures, for example to their difference or their ratio.
     pub fn with(self, other: Self, of: impl Fn(f64, f64) -> f64) -> Self {
         Self {
             median: of(self.median, other.median),
-            least: of(self.least, other.least),
+            minimum: of(self.minimum, other.minimum),
         }
     }
 }
 
-/// Samples in short.
+/// The median and the quartiles of samples.
 #[derive(Clone, Copy)]
 pub struct Spread {
-    /// A quarter of the samples lies below.
+    /// A quarter of the samples is below.
     pub low: f64,
     pub median: f64,
-    /// A quarter of the samples lies above.
+    /// A quarter of the samples is above.
     pub high: f64,
 }
 
@@ -41,24 +41,25 @@ impl Figure {
     pub fn of(samples: &[f64]) -> Self {
         Self {
             median: quantile(samples.to_vec(), 0.5),
-            least: quantile(samples.to_vec(), 0.0),
+            minimum: quantile(samples.to_vec(), 0.0),
         }
     }
 }
 
-/// Samples of two contenders made one, round by round: what changes from round to
-/// round does not count.
+/// Combines the samples of two contenders round by round, so that a change from round to
+/// round affects both alike.
 pub fn paired(ours: &[f64], theirs: &[f64], of: impl Fn(f64, f64) -> f64) -> Vec<f64> {
     let rounds = ours.iter().zip(theirs);
     rounds.map(|(ours, theirs)| of(*ours, *theirs)).collect()
 }
 
-/// The sample below which this share of them lies.
+/// Returns the sample below which this share of the samples is.
 pub fn quantile(mut samples: Vec<f64>, share: f64) -> f64 {
     samples.sort_by(f64::total_cmp);
     samples[((samples.len() - 1) as f64 * share).round() as usize]
 }
 
+/// Returns the median of samples.
 pub fn median(samples: Vec<f64>) -> f64 {
     quantile(samples, 0.5)
 }
@@ -68,15 +69,20 @@ impl Contender {
         quantile(self.samples.clone(), share)
     }
 
+    /// Returns the median and the minimum of its samples.
     pub fn figure(&self) -> Figure {
         Figure {
             median: self.quantile(0.5),
-            least: self.quantile(0.0),
+            minimum: self.quantile(0.0),
         }
     }
 }
 
-/// The contender of that name.
+/// Returns the contender of that name.
+///
+/// # Panics
+///
+/// If there is none.
 pub fn named<'c>(contenders: &'c [Contender], name: &str) -> &'c Contender {
     contenders
         .iter()
@@ -84,22 +90,22 @@ pub fn named<'c>(contenders: &'c [Contender], name: &str) -> &'c Contender {
         .unwrap_or_else(|| panic!("no contender is called {name}"))
 }
 
-/// What a contender costs beyond `base`: its *own* cost.
+/// Returns what a contender costs beyond `base`: its *own* cost.
 pub fn own(contenders: &[Contender], name: &str, base: &str) -> Figure {
     let base = named(contenders, base).figure();
     named(contenders, name).figure().with(base, |a, b| a - b)
 }
 
-/// Prints contenders with their own cost beyond `base`, and a ratio made of
-/// both: median and own cost.
+/// Prints a table of contenders with their own cost beyond `base`, and a ratio that `of`
+/// makes of the median and the own cost.
 pub fn print(contenders: &[Contender], base: &str, ratio: &str, of: impl Fn(f64, f64) -> f64) {
-    println!("| contender | median ns | quartiles | least | own ns | {ratio} |");
+    println!("| contender | median ns | quartiles | minimum | own ns | {ratio} |");
     println!("|---|---:|---:|---:|---:|---:|");
     for contender in contenders {
-        let Figure { median, least } = contender.figure();
+        let Figure { median, minimum } = contender.figure();
         let own = own(contenders, &contender.name, base).median;
         println!(
-            "| {} | {median:.2} | {:.2} .. {:.2} | {least:.2} | {own:.2} | {:.2} |",
+            "| {} | {median:.2} | {:.2} .. {:.2} | {minimum:.2} | {own:.2} | {:.2} |",
             contender.name,
             contender.quantile(0.25),
             contender.quantile(0.75),
@@ -109,10 +115,10 @@ pub fn print(contenders: &[Contender], base: &str, ratio: &str, of: impl Fn(f64,
     println!();
 }
 
-/// Prints a goal, what was found, and whether that is within it. The medians
-/// decide; what the least samples say stands beside.
+/// Prints a goal, the figure and whether it is within the limit. The median decides; the
+/// minimum is printed for comparison.
 pub fn goal(goal: &str, found: Figure, limit: f64) {
-    let Figure { median, least } = found;
+    let Figure { median, minimum } = found;
     let verdict = if median <= limit { "met" } else { "**missed**" };
-    println!("- {goal}, at most {limit}: {median:.2} (by the least samples {least:.2}): {verdict}");
+    println!("- {goal}, at most {limit}: {median:.2} (by the minimum {minimum:.2}): {verdict}");
 }

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-/// Pins this process, or the calling thread, to a core, if there is more than
-/// one: server and client don't take turns then.
+/// Pins the calling thread, and the threads it starts, to a core if there is more than
+/// one, so that server and client do not take turns on one.
 pub fn pin(core: usize) {
     if std::thread::available_parallelism().is_ok_and(|cores| cores.get() > core.max(1)) {
         let mut set = nix::sched::CpuSet::new();
@@ -13,7 +13,8 @@ pub fn pin(core: usize) {
     }
 }
 
-/// The threads whose names begin so: ours are `health-…`.
+/// Returns the directories of the threads whose names have this prefix; ours are
+/// `health-…`.
 fn named(prefix: &str) -> Vec<String> {
     let tasks = fs::read_dir("/proc/self/task").expect("Linux");
     tasks
@@ -24,7 +25,7 @@ fn named(prefix: &str) -> Vec<String> {
         .collect()
 }
 
-/// CPU time of those threads so far, in nanoseconds.
+/// Returns the CPU time of those threads so far, in nanoseconds.
 pub fn cpu_of(prefix: &str) -> u64 {
     let nanos = |task: &String| {
         let schedule = fs::read_to_string(format!("{task}/schedstat")).ok()?;
@@ -33,7 +34,7 @@ pub fn cpu_of(prefix: &str) -> u64 {
     named(prefix).iter().filter_map(nanos).sum()
 }
 
-/// How often those threads have got or lost a core so far.
+/// Returns the context switches of those threads so far.
 pub fn switches_of(prefix: &str) -> u64 {
     let switches = |task: &String| {
         let status = fs::read_to_string(format!("{task}/status")).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Stacks and prologues of garbage for the walk up a stuck thread's stack: what
-//! a case is, is in `src/capture/garbage.rs`.
+//! Random stacks and prologues for the walk up a stuck thread's stack. `src/fuzzing.rs`
+//! describes a case.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tower_runtime_health::fuzz_capture(bytes));

@@ -1,6 +1,6 @@
-//! Synthetic instances for a Prometheus to scrape: each has a
-//! `RuntimeHealth` of its own with its own exporter, and as many routes as are
-//! asked for, all of them called about once a second.
+//! Synthetic instances for a Prometheus to scrape. Each has its own `RuntimeHealth` with
+//! its own exporter and the given number of routes. Each route is called about once a
+//! second.
 //!
 //! ```text
 //! fleet INSTANCES ROUTES full|lean
@@ -19,9 +19,9 @@ use http_body_util::{BodyExt, Full};
 use tower::{Layer, Service, service_fn};
 use tower_runtime_health::{Detail, RequestHead, RuntimeHealth};
 
-/// Of the routes, one in so many puts work on the blocking pool.
+/// One route in this number spawns work on the blocking pool.
 const POOLED: usize = 5;
-/// And so many of an instance block their worker, once a second.
+/// This number of routes of an instance block their worker, once a second.
 const BLOCKING: usize = 3;
 
 type Answer = Response<Full<Bytes>>;
@@ -52,11 +52,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Calls each route about once a second, for ever.
+/// Calls each route about once a second, until the process is killed.
 async fn work(health: RuntimeHealth, routes: usize, at: usize) {
     let layer = health.layer().route_by(route);
     let mut service = layer.layer(service_fn(answer));
-    // Not all at once.
+    // The instances start one after the other.
     tokio::time::sleep(Duration::from_millis(50 * at as u64)).await;
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     let slice = routes.div_ceil(10).max(1);
@@ -81,7 +81,7 @@ fn uri(route: usize) -> http::Uri {
     } else {
         "quick"
     };
-    // As long as routes are in practice.
+    // The length of routes in practice.
     http::Uri::try_from(format!("/api/v1/{kind}/resource-{route}")).unwrap_or_default()
 }
 

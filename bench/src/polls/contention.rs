@@ -5,13 +5,13 @@ use tower_runtime_health_bench::table::{Figure, Spread, goal};
 use super::work::{self, Unready};
 
 const ROUNDS: usize = 41;
-/// Polls a sample, of each thread.
+/// Polls of each thread in a sample.
 const POLLS: u64 = 20_000;
 const THREADS: [usize; 5] = [1, 2, 4, 8, 16];
-/// On so many threads, beside one.
+/// The most that a poll may cost on several threads, divided by its cost on one.
 const LIMIT: f64 = 1.15;
 
-/// Time a poll from 1 to 16 threads that all count into one route.
+/// Times a poll on 1 to 16 threads that all record into one route.
 pub fn contend() {
     let healths = THREADS.map(|_| health(None));
     let monitors = THREADS.map(|_| tokio_metrics::TaskMonitor::new());
@@ -40,7 +40,7 @@ pub fn contend() {
     run(rounds, &mut contenders.iter_mut().collect::<Vec<_>>());
     for (at, health) in healths.iter().enumerate() {
         let polls = counted(health, "poll_duration_seconds_count");
-        // `call` is timed too, once a thread.
+        // `call` is timed as well, once a thread.
         let calls = THREADS[at] as u64;
         assert_eq!(polls, contenders[3 * at + 1].done + calls);
         let polls = monitors[at].cumulative().total_poll_count;
@@ -53,8 +53,8 @@ pub fn contend() {
 fn print(contenders: &[Contender], rounds: usize) {
     println!(
         "## Contention\n\n{rounds} rounds of {POLLS} polls on each thread, all of one route. CPU time \
-         of the threads in nanoseconds a poll, since there are more threads than cores; in brackets \
-         beside one thread.\n"
+         of the threads in nanoseconds a poll, because there are more threads than cores; in \
+         brackets divided by that of one thread.\n"
     );
     print!("| contender |");
     THREADS.iter().for_each(|threads| print!(" {threads} |"));

@@ -1,4 +1,4 @@
-//! The contenders of the first part, under one circumstance.
+//! The contenders of the first part in one situation.
 
 use std::sync::Mutex;
 
@@ -31,7 +31,7 @@ pub struct Contest {
     pub contenders: Vec<Contender>,
     threads: usize,
     future: Unready,
-    // One for each contender: their counts are compared with what was done.
+    // One for each contender: their counts are compared with the polls made.
     plain: RuntimeHealth,
     sampled: RuntimeHealth,
     monitor: TaskMonitor,
@@ -68,11 +68,11 @@ impl Contest {
             contest.enter("nothing, again (A/A)", nothing);
             contest.enter("two clock reads, again (A/A)", two_clock_reads);
         } else {
-            // The same work on the same cores without anything shared.
+            // The same work on the same cores, with nothing shared.
             let healths: Vec<_> = (0..threads).map(|_| health(None)).collect();
             let healths = Mutex::new(healths);
             contest.enter(Names::OURS_APART, move || {
-                let health = healths.lock().expect("nobody panics").pop();
+                let health = healths.lock().expect("no thread panics").pop();
                 work::our_layer(&health.expect("one for each thread"), future)
             });
             contest.enter(Names::MONITOR_APART, move || {
@@ -87,10 +87,10 @@ impl Contest {
         self.contenders.push(contender);
     }
 
-    /// Every poll was made, and through what is said to have timed it.
+    /// Checks that every contender recorded exactly the polls that it made.
     pub fn check(&self) {
         let done = |name| named(&self.contenders, name).done;
-        // `call` is timed too, once a thread.
+        // `call` is timed as well, once a thread.
         let calls = self.threads as u64;
         for (name, health) in [
             (Names::OURS, &self.plain),
@@ -101,7 +101,7 @@ impl Contest {
         }
         let delays = match self.future {
             Unready::Idle => 0,
-            // All but those of the first polls, which nobody woke.
+            // The first poll of each thread follows no wake.
             Unready::Woken => done(Names::OURS_SAMPLED) - calls,
         };
         let measured = counted(&self.sampled, "schedule_delay_seconds_count");

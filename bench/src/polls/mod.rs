@@ -14,19 +14,19 @@ use tower_runtime_health_bench::contender::{Contender, rounds, run};
 use tower_runtime_health_bench::table::{goal, own, print};
 
 const ROUNDS: usize = 151;
-/// Polls a sample: about a millisecond. Shorter than what the scheduler gives
-/// to one thread, so that most samples are not interrupted on a busy machine.
+/// Polls in a sample, about a millisecond. That is shorter than the scheduler's time
+/// slice, so that most samples are not interrupted on a busy machine.
 const POLLS: u64 = 40_000;
 
 pub fn compete() {
-    // Two where there is one core: they take turns, and nothing is missing.
+    // On one core two threads take turns, so that this part still runs.
     let cores = available_parallelism().map_or(2, usize::from).max(2);
     let mut contests = [
         Contest::new("one thread, never woken".into(), 1, Idle),
         Contest::new("one thread, each poll after a wake".into(), 1, Woken),
         Contest::new(format!("{cores} threads at once, never woken"), cores, Idle),
     ];
-    // All in one run: the contests are compared with each other, too.
+    // In one run, because the contests are compared with each other as well.
     let mut all: Vec<&mut Contender> = contests
         .iter_mut()
         .flat_map(|contest| &mut contest.contenders)
@@ -82,9 +82,9 @@ fn verdict(one: &[Contender], all: &[Contender]) {
 
     println!("\n### All threads at once\n");
     println!(
-        "Own cost, beside that on one thread; and beside that where each of the threads has a \
-         layer or monitor of its own: the first also shows what the cores share, the second \
-         only what the threads do.\n"
+        "Own cost, divided by the own cost on one thread, and divided by the own cost where \
+         each thread has a layer or monitor of its own. The first ratio includes what the cores \
+         share in any case, the second shows only what the threads share.\n"
     );
     for (name, apart) in [
         (Names::TWO_READS, None),
@@ -92,15 +92,15 @@ fn verdict(one: &[Contender], all: &[Contender]) {
         (Names::MONITOR, Some(Names::MONITOR_APART)),
     ] {
         let together = own(all, name, Names::NOTHING);
-        let beside_one = together
+        let of_one = together
             .with(own(one, name, Names::NOTHING), |a, b| a / b)
             .median;
-        print!("- {name}: {beside_one:.2} of one thread");
+        print!("- {name}: {of_one:.2} of one thread");
         if let Some(apart) = apart {
-            let beside_apart = together
+            let of_apart = together
                 .with(own(all, apart, Names::NOTHING), |a, b| a / b)
                 .median;
-            print!(", {beside_apart:.2} of *{apart}*");
+            print!(", {of_apart:.2} of *{apart}*");
         }
         println!();
     }

@@ -1,4 +1,4 @@
-//! Work of the first part: polling a future that is not ready.
+//! The work of the first part: polling a future that is not ready.
 
 use std::convert::Infallible;
 use std::hint::black_box;
@@ -16,14 +16,14 @@ use tracing::Level;
 
 use tower_runtime_health_bench::contender::Work;
 
-/// What the contenders poll: never ready, and without any state, so that next
-/// to nothing is subtracted from the contenders as the cost of polling it.
+/// The future that the contenders poll. It is never ready and has no state, so that
+/// polling it costs next to nothing.
 #[derive(Clone, Copy)]
 pub enum Unready {
-    /// Nobody wakes the task.
+    /// The task is never woken.
     Idle,
-    /// Wakes its task in each poll, as `yield_now` does: each poll but the
-    /// first follows a wake.
+    /// Each poll wakes the task, as `yield_now` does, so that each poll but the first
+    /// follows a wake.
     Woken,
 }
 
@@ -41,9 +41,9 @@ impl Future for Unready {
 
 /// Polls one future again and again.
 ///
-/// The boxes black to the optimiser are around the future (its memory may have
-/// changed), the context and the answer: every poll is made and none is hoisted
-/// out. The output itself stays outside of them, or its size would be measured.
+/// `black_box` hides the future, the context and the answer from the optimiser, so that it
+/// makes every poll and hoists none out of the loop. The output itself is not hidden, because
+/// moving it would be measured.
 fn poll_again<F: Future + 'static>(future: F) -> Work {
     let mut future = Box::pin(future);
     Box::new(move |polls| {
@@ -60,8 +60,8 @@ pub fn nothing(future: Unready) -> Work {
     poll_again(future)
 }
 
-/// The future between two readings of the clock our layer reads: what a timed
-/// poll cannot do without.
+/// The future between two reads of the clock that our layer reads: the least that a
+/// timed poll costs.
 pub fn two_clock_reads(future: Unready) -> Work {
     struct Timed {
         future: Unready,
@@ -86,8 +86,8 @@ pub fn two_clock_reads(future: Unready) -> Work {
     })
 }
 
-/// The future as the response future of a service inside our layer. One call
-/// for all polls: it is their cost that is wanted.
+/// The future as the response future of a service inside our layer. All polls belong to
+/// one call, because their cost is measured and not the call's.
 pub fn our_layer(health: &RuntimeHealth, future: Unready) -> Work {
     let service = service_fn(move |_: Request<()>| future);
     poll_again(health.layer().layer(service).call(Request::new(())))
@@ -98,8 +98,8 @@ pub fn future_monitor(future: Unready) -> Work {
     poll_again(FutureMonitor::new().instrument(future))
 }
 
-/// The future as the response future of a service inside tower-http's
-/// `TraceLayer`, while nobody subscribes.
+/// The future as the response future of a service inside tower-http's `TraceLayer`,
+/// without a subscriber.
 pub fn trace(future: Unready) -> Work {
     let service = service_fn(move |_: Request<Empty<Bytes>>| future);
     poll_again(
@@ -109,14 +109,14 @@ pub fn trace(future: Unready) -> Work {
     )
 }
 
-/// The same with the span at INFO, and a subscriber that writes nowhere: each
-/// poll enters the span and leaves it.
+/// The same with the span at INFO and a subscriber that discards the text: each poll
+/// enters and exits the span.
 pub fn trace_info(future: Unready) -> Work {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(Level::INFO)
         .with_writer(std::io::sink)
         .finish();
-    // Of this thread, as long as the work is there.
+    // For this thread, for as long as the work exists.
     let subscribed = tracing::subscriber::set_default(subscriber);
     let service = service_fn(move |_: Request<Empty<Bytes>>| future);
     let layer =

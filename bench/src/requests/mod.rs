@@ -2,9 +2,9 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `work` | services, and sending requests to them one after the other |
-//! | `routed` | through an axum router: every middleware in a process of its own |
-//! | `plain` | around a service without axum: the layer itself |
+//! | `work` | the services, and a sender of sequential requests |
+//! | `routed` | through an axum router, every middleware in a process of its own |
+//! | `plain` | around a service without axum |
 
 mod plain;
 mod routed;
@@ -55,7 +55,7 @@ fn table(contenders: &[Contender]) {
     print(contenders, BARE, "/ bare", |median, _| median / bare);
 }
 
-/// What a contender costs beyond the bare service, in nanoseconds.
+/// Returns what a contender costs beyond the bare service, in nanoseconds.
 fn beyond_bare(contenders: &[Contender], name: &str) -> tower_runtime_health_bench::table::Figure {
     own(contenders, name, BARE)
 }

@@ -17,15 +17,15 @@ const RIVAL: &str = "axum-prometheus";
 
 pub struct Contest {
     pub contenders: Vec<Contender>,
-    // One health each: their counts are compared with what was done.
+    // One instance for each contender: their counts are compared with the requests sent.
     healths: [(&'static str, RuntimeHealth); 2],
     page: Box<dyn Fn() -> String>,
 }
 
 impl Contest {
     pub fn new() -> Self {
-        // Installs the recorder for the whole process and its upkeep task; without
-        // it the layer would record into nothing.
+        // Installs the process-wide recorder and its upkeep task. Without it the layer
+        // would record nothing.
         let (rival, exporter) = PrometheusMetricLayer::pair();
         let healths = [(OURS, health_by_default()), (PLAIN, health(None))];
         let bare = || send::<_, (), _>(service());
@@ -48,7 +48,7 @@ impl Contest {
         }
     }
 
-    /// Every request was made, and through what is said to have recorded it.
+    /// Checks that every contender recorded exactly the requests that it served.
     pub fn check(&self) {
         for (name, health) in &self.healths {
             let requests = counted(health, "requests_total");

@@ -11,14 +11,14 @@ use tower_runtime_health_bench::table::goal;
 use super::work::{router, send};
 use super::{AGAIN, BARE, beyond_bare};
 
-/// What one request costs that is polled once and has one frame, in nanoseconds.
+/// The most that a request with one poll and one frame may cost, in nanoseconds.
 const LIMIT: f64 = 200.0;
 
 pub struct Circumstance {
     pub what: &'static str,
     polls: u64,
     frames: u64,
-    /// A sample takes a few milliseconds.
+    /// Chosen so that a sample takes a few milliseconds.
     requests: u64,
 }
 
@@ -49,7 +49,7 @@ pub const CIRCUMSTANCES: [Circumstance; 4] = [
     },
 ];
 
-/// Each in a process of its own.
+/// Starts the contenders, each in a process of its own.
 pub fn contest(circumstance: Circumstance) -> Vec<Contender> {
     let Circumstance {
         polls,
@@ -68,7 +68,7 @@ pub fn contest(circumstance: Circumstance) -> Vec<Contender> {
     contenders
 }
 
-/// The process of a contender.
+/// Runs in the process of a contender.
 pub fn serve(middleware: Middleware, polls: u64, frames: u64) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -109,7 +109,7 @@ impl Visitor for Send {
     }
 }
 
-/// Every request was recorded by who records them.
+/// Checks that every contender that records requests recorded all of them.
 pub fn check(contenders: &mut [Contender]) {
     for contender in contenders {
         let recorded = contender.ask("recorded").expect("it is a process");

@@ -1,4 +1,4 @@
-//! Work of the second part: whole requests, one after the other.
+//! The work of the second part: whole requests, one after the other.
 
 use std::convert::Infallible;
 use std::future::{Ready, poll_fn, ready};
@@ -20,7 +20,7 @@ use tower_runtime_health_bench::contender::Work;
 
 const HELLO: &[u8] = b"hello";
 
-/// What the service without axum answers, at once.
+/// The answer of the service without axum, which is ready at once.
 type Answer = Result<Response<Full<Bytes>>, Infallible>;
 
 /// The service without axum: answers with one frame.
@@ -28,8 +28,8 @@ pub fn service() -> ServiceFn<impl Fn(Request<()>) -> Ready<Answer>> {
     service_fn(|_: Request<()>| ready(Ok(Response::new(Full::new(Bytes::from_static(HELLO))))))
 }
 
-/// The same through axum; with a handler that takes so many polls, and so many
-/// frames of content.
+/// The same through axum, with a handler that takes `polls` polls and answers with
+/// `frames` frames.
 pub fn router(polls: u64, frames: u64) -> Router {
     let handler = async move || {
         let mut left = polls - 1;
@@ -50,7 +50,7 @@ pub fn router(polls: u64, frames: u64) -> Router {
     Router::new().route("/users/{id}", get(handler))
 }
 
-/// A body of so many frames.
+/// A body of this number of frames.
 struct Frames(u64);
 
 impl HttpBody for Frames {
@@ -68,9 +68,9 @@ impl HttpBody for Frames {
     }
 }
 
-/// Sends requests: `call`, the polls it takes, and the body to its end.
+/// Sends requests: calls the service, polls the response and reads the body to its end.
 ///
-/// Making the request is part of the work, and the same for all.
+/// Making the request is part of the work and the same for every contender.
 pub fn send<S, I, O>(mut service: S) -> Work
 where
     S: Service<Request<I>, Response = Response<O>, Error = Infallible> + 'static,

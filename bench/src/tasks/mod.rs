@@ -14,9 +14,9 @@ const ROUNDS: usize = 601;
 
 const THEIRS: &str = "tokio's";
 const OURS: &str = "ours, in a request";
-const NOBODYS: &str = "ours, caused by no request";
+const OUTSIDE: &str = "ours, outside a request";
 
-/// What is aimed at, and what no noise explains.
+/// The goal, and the limit that noise cannot exceed.
 const BUDGET: f64 = 150.0;
 const LIMIT: f64 = 300.0;
 
@@ -35,10 +35,10 @@ impl Entrant {
         }
     }
 
-    /// In a request, but for who wants none.
+    /// Takes a sample, inside a request but for one contender.
     fn sample(&mut self, pool: &Pool, health: &RuntimeHealth) {
         let sample = || pool.sample(self.spawn);
-        let sample = if self.name == NOBODYS {
+        let sample = if self.name == OUTSIDE {
             sample()
         } else {
             in_request(health, sample)
@@ -47,7 +47,7 @@ impl Entrant {
     }
 }
 
-/// What is read off a sample.
+/// Selects a figure of a sample.
 type Nanos = fn(&Sample) -> f64;
 
 fn measured(entrants: &[Entrant; 4], of: Nanos) -> [Contender; 4] {
@@ -57,19 +57,19 @@ fn measured(entrants: &[Entrant; 4], of: Nanos) -> [Contender; 4] {
     })
 }
 
-/// What one contender costs beyond another: by the differences within each
-/// round, so that what changes from round to round does not count.
+/// Returns what one contender costs beyond another. The median is that of the differences
+/// within each round, so that a change from round to round affects both alike.
 fn beyond(ours: &Contender, theirs: &Contender) -> Figure {
     let rounds = ours.samples.iter().zip(&theirs.samples);
-    let least = ours.figure().with(theirs.figure(), |a, b| a - b).least;
+    let minimum = ours.figure().with(theirs.figure(), |a, b| a - b).minimum;
     Figure {
         median: median(rounds.map(|(ours, theirs)| ours - theirs).collect()),
-        least,
+        minimum,
     }
 }
 
 pub fn compete() {
-    // The oldest of the process: it counts what no request causes.
+    // The oldest instance of the process records tasks outside requests.
     let health = health_by_default();
     let pool = Pool::new();
     let theirs: Spawn = || tokio::task::spawn_blocking(|| ());
@@ -78,7 +78,7 @@ pub fn compete() {
         Entrant::new(THEIRS, theirs),
         Entrant::new("tokio's, again (A/A)", theirs),
         Entrant::new(OURS, ours),
-        Entrant::new(NOBODYS, ours),
+        Entrant::new(OUTSIDE, ours),
     ];
     for round in 0..ROUNDS {
         for at in 0..entrants.len() {
@@ -90,17 +90,15 @@ pub fn compete() {
 
     println!(
         "## A task on the blocking pool\n\n{ROUNDS} rounds of empty tasks for a pool with one \
-         thread. *Queued*: {QUEUED} are put there while the thread is held, then run; the \
-         hand-over is not timed. *Streamed*: {STREAMED}, while the thread runs what is there. \
+         thread. *Queued*: {QUEUED} are queued while the thread is blocked, then run; the \
+         hand-over is not timed. *Streamed*: {STREAMED} are queued while the thread runs them. \
          *Awaited*: {AWAITED}, one by one. Own: beyond *{THEIRS}*.\n"
     );
     let queued: Nanos = |sample| sample.put + sample.run;
     let tables: [(&str, Nanos); 5] = [
         ("queued", queued),
-        ("queued, the part of who puts them there", |sample| {
-            sample.put
-        }),
-        ("queued, the part of the pool's thread", |sample| sample.run),
+        ("queued, on the spawning thread", |sample| sample.put),
+        ("queued, on the pool's thread", |sample| sample.run),
         ("streamed", |sample| sample.streamed),
         ("awaited", |sample| sample.awaited),
     ];
@@ -123,12 +121,12 @@ fn verdict([theirs, again, ours @ ..]: &[Contender; 4]) {
         at_most(&ours.name, found.median, LIMIT);
     }
     println!(
-        "\n{THEIRS} beside itself: {:.2} ns.\n",
+        "\n{THEIRS}, again (A/A), ns beyond {THEIRS}: {:.2}.\n",
         beyond(again, theirs).median
     );
 }
 
-/// Every task ran, and belonged to whom it should.
+/// Checks that every task ran and was recorded under the right route.
 fn check(health: &RuntimeHealth) {
     let page = health.render();
     for route in [ROUTE, "<none>"] {

@@ -1,4 +1,4 @@
-//! Work of the third part: empty tasks on a pool with one thread.
+//! The work of the third part: empty tasks on a pool with one thread.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -12,38 +12,36 @@ use tokio::task::JoinHandle;
 use tower::{Layer, Service, service_fn};
 use tower_runtime_health::RuntimeHealth;
 
-/// Puts an empty task on the pool.
+/// Spawns an empty task on the pool.
 pub type Spawn = fn() -> JoinHandle<()>;
 
 pub const ROUTE: &str = "/work";
 
-/// One for all contenders: on which core its thread sits, beside whoever puts
-/// tasks there or not, stays as it is for long, and weighs more than what is to
-/// be compared. Our calls leave a note in the thread's local data, which
-/// tokio's do not look at.
+/// One pool for all contenders. Its thread stays on one core for long, the spawning
+/// thread's or another, and that choice weighs more than the difference to be measured.
+/// Our calls set thread-local data of the pool's thread, which tokio's calls do not read.
 pub struct Pool(Runtime);
 
 /// Nanoseconds a task.
 pub struct Sample {
-    /// Queued: putting it on the pool.
+    /// Queued tasks: spawning one.
     pub put: f64,
-    /// Queued: running it.
+    /// Queued tasks: running one.
     pub run: f64,
-    /// Put on the pool by one thread while another one runs what is there.
+    /// Tasks spawned by one thread while the pool's thread runs them.
     pub streamed: f64,
-    /// One after the other, each awaited.
+    /// Tasks spawned and awaited one after the other.
     pub awaited: f64,
 }
 
-/// Tasks of one sample, each way. Fewer than the crate tells apart while they
-/// wait.
+/// Tasks of one sample, each way. The crate tells more queued tasks apart than this.
 pub const QUEUED: u32 = 500;
 pub const STREAMED: u32 = 500;
 pub const AWAITED: u32 = 20;
-/// Another contender had the caches and the branch predictor.
+/// Untimed tasks first: another contender had the caches and the branch predictor.
 const WARM_UP: u32 = 50;
 
-/// All tasks of one sample.
+/// The number of tasks in one sample.
 pub const TASKS: u32 = WARM_UP + QUEUED + STREAMED + AWAITED;
 
 impl Pool {
@@ -67,9 +65,9 @@ impl Pool {
         }
     }
 
-    /// Puts tasks on the pool while its thread is held, then lets them run.
-    /// Each part is timed on the thread it happens on; the hand-over and the
-    /// waking, microseconds that vary, fall in between.
+    /// Spawns tasks while the pool's thread is blocked, then lets them run. Each part is
+    /// timed on its own thread. The hand-over and the wake-up, which take varying
+    /// microseconds, are not timed.
     fn queue(&self, tasks: u32, spawn: Spawn) -> (f64, f64) {
         let ((holds, held), (open, opened)) = (sync_channel(1), sync_channel::<()>(1));
         let first = tokio::task::spawn_blocking(move || {
@@ -112,7 +110,7 @@ fn each(time: Duration, tasks: u32) -> f64 {
     time.as_nanos() as f64 / f64::from(tasks)
 }
 
-/// Does something in a request of the route [`ROUTE`].
+/// Calls `what` inside a request of the route [`ROUTE`].
 pub fn in_request<T>(health: &RuntimeHealth, what: impl Fn() -> T) -> T {
     let mut result = None;
     let handler = |_: Request<()>| -> Ready<Result<Response<Empty<&[u8]>>, Infallible>> {

@@ -1,5 +1,5 @@
-//! Allocations of one request, for every middleware: in process, through an axum
-//! router, one poll and one frame.
+//! Counts the allocations of one request, for every middleware: in process, through an
+//! axum router, with one poll and one frame.
 //!
 //!   allocations
 
@@ -24,13 +24,13 @@ fn main() {
         return count(Middleware::by_key(&key).expect("a middleware has that key"));
     }
     println!(
-        "## Allocations of a request\n\nIn process, through an axum router; of the calling thread, \
+        "## Allocations of a request\n\nIn process, through an axum router; of the calling thread, over \
          {REQUESTS} requests.\n\n| contender | allocations | bytes | allocations beyond bare | bytes \
          |\n|---|---:|---:|---:|---:|"
     );
     let mut bare = None;
     for middleware in Middleware::ALL {
-        // Some have state of the whole process.
+        // Some have process-wide state.
         let mut child = Child::of_this(&[middleware.key()]);
         let answer = child.hear();
         child.end();
@@ -55,7 +55,7 @@ fn count(middleware: Middleware) {
         .expect("a runtime can be built");
     let _inside = runtime.enter();
     let (mut work, _kept) = middleware.on(work::router(1, 1), Send);
-    // What is allocated once is not wanted.
+    // What is allocated once is not counted.
     work(REQUESTS);
     let counted = allocation_counter::measure(|| work(REQUESTS));
     let each = |number: u64| number as f64 / REQUESTS as f64;

@@ -1,10 +1,10 @@
-//! Instructions of one poll and of one request, in process, by callgrind.
+//! Counts the instructions of one poll and of one request, in process, by callgrind.
 //!
 //!   instructions [--check]
 //!
-//! With `--check` only what has a budget is counted, and compared with it. A case
-//! is run twice under valgrind, some times and thrice as often; the difference
-//! is what it takes.
+//! With `--check` only the cases with a budget are counted, and compared with it. Each case
+//! runs twice under valgrind, the second time with three times the work. Its count is taken
+//! from the difference.
 
 #[path = "../../polls/work.rs"]
 #[allow(dead_code, reason = "the bench of times uses the rest")]
@@ -24,8 +24,8 @@ use tower_runtime_health_bench::layers::{DoNothingLayer, route};
 
 const TIMES: u64 = 1000;
 
-/// What is counted, with what it is compared to: *own* is beyond that. Those with
-/// a budget first.
+/// The cases, each with the case it is compared to: *own* is the difference. The cases with
+/// a budget come first.
 const CASES: [(&str, Option<&str>); 11] = [
     ("poll/ours", Some("poll/nothing")),
     ("poll/ours-delay-sampled", Some("poll/nothing")),
@@ -53,7 +53,7 @@ fn main() {
 
 fn print() {
     println!(
-        "## Instructions, in process\n\nBy callgrind, in user space; *own* is beyond the one it is \
+        "## Instructions, in process\n\nBy callgrind, in user space; *own* is beyond the case it is \
          compared to. The polls are never woken and not ready; a request is a call, one poll and a \
          body of one frame.\n\n| case | instructions | compared to | own |\n|---|---:|---|---:|"
     );
@@ -96,7 +96,7 @@ fn check_budgets() {
     println!();
 }
 
-/// Instructions of a case, each time.
+/// Returns the instructions that a case takes, for one piece of work.
 fn count(case: &str) -> f64 {
     let [few, many] = [TIMES, 3 * TIMES].map(|times| {
         let counts = Counts::new();
@@ -120,7 +120,7 @@ fn run_case(case: &str, times: u64) {
         .expect("a runtime can be built");
     let _inside = runtime.enter();
     let mut work = find(case);
-    // What is allocated at the first time is not wanted.
+    // The first pieces of work allocate, which is not counted.
     work(100);
     measured_work(&mut work, times);
 }
@@ -151,7 +151,7 @@ fn find(case: &str) -> Work {
     }
 }
 
-/// callgrind counts what runs in here.
+/// The function whose instructions callgrind counts.
 #[inline(never)]
 fn measured_work(work: &mut Work, times: u64) {
     work(times);

@@ -1,4 +1,4 @@
-//! What the library keeps in memory.
+//! Measures the memory that the library holds.
 //!
 //!   memory [--short]
 
@@ -15,7 +15,7 @@ use tower::{Layer, Service, service_fn};
 use tower_runtime_health::{RequestHead, RuntimeHealth};
 use tower_runtime_health_bench::layers::sum;
 
-/// What all of it may take, in MiB.
+/// The most memory for all threads and routes, in MiB.
 const LIMIT: f64 = 64.0;
 
 type Answer = Result<Response<Full<Bytes>>, Infallible>;
@@ -29,8 +29,8 @@ fn main() {
         .expect("a runtime can be built");
     let _inside = runtime.enter();
     println!(
-        "## Memory\n\nBytes allocated and not freed, by the threads that handle the requests; `RssAnon` \
-         of the process beside.\n"
+        "## Memory\n\nBytes allocated and not freed by the threads that handle the requests. *Resident* is the \
+         process's `RssAnon`.\n"
     );
     at_start();
     threads_and_routes(if is_short { (4, 50) } else { (64, 500) });
@@ -38,7 +38,7 @@ fn main() {
     flood(if is_short { 5_000 } else { 100_000 });
 }
 
-/// Anonymous memory of the process, in KiB.
+/// Returns the anonymous resident memory of the process, in KiB.
 fn resident() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let line = status
@@ -53,7 +53,7 @@ fn health(routes: usize) -> RuntimeHealth {
     health.expect("valid options")
 }
 
-/// Names a route by its raw path, as nobody should.
+/// Labels a route by its raw path, which a service should not do.
 fn by_path<'r>(head: RequestHead<'r>) -> Option<Cow<'r, str>> {
     Some(Cow::Owned(head.uri().path().to_owned()))
 }
@@ -62,7 +62,7 @@ async fn answer(_: Request<()>) -> Answer {
     Ok(Response::new(Full::new(Bytes::from_static(b"hello"))))
 }
 
-/// One request, to the end of its body.
+/// Sends one request and reads its body to the end.
 fn send<S, B>(service: &mut S, path: &str)
 where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible, Future: Send>,
@@ -90,7 +90,7 @@ fn at_start() {
     drop((health, page));
 }
 
-/// Each thread has each route once.
+/// Every thread serves every route once.
 fn threads_and_routes((threads, routes): (usize, usize)) {
     let health = health(routes);
     let before = resident();
@@ -109,7 +109,7 @@ fn threads_and_routes((threads, routes): (usize, usize)) {
                     };
                     allocation_counter::measure(send_all).bytes_current
                 };
-                // The first route brings what a thread has once.
+                // The first route allocates what a thread needs once.
                 let first = kept(0..1, &mut service);
                 let rest = kept(1..routes, &mut service);
                 all_done.wait();
@@ -132,7 +132,7 @@ fn threads_and_routes((threads, routes): (usize, usize)) {
     let of_thread = kept.iter().map(|(first, _)| first).sum::<i64>() as f64 / threads as f64 - each;
     let total = kept.iter().map(|(first, rest)| first + rest).sum::<i64>() as f64 / 1_048_576.0;
     println!("- each thread x route (one method): {each:.0} bytes");
-    println!("- each thread, besides (its copy of all names): {of_thread:.0} bytes");
+    println!("- each thread, once (its copy of all names): {of_thread:.0} bytes");
     let verdict = if total <= LIMIT { "met" } else { "**missed**" };
     println!(
         "- {threads} threads x {routes} routes, MiB, at most {LIMIT}: {total:.1}, {resident:.1} resident \
@@ -140,14 +140,14 @@ fn threads_and_routes((threads, routes): (usize, usize)) {
     );
 }
 
-/// Requests that wait in their handler.
+/// Measures requests that wait in their handler.
 fn in_flight(requests: usize) {
     fn held<S>(service: &mut S, requests: usize) -> (f64, usize)
     where
         S: Service<Request<()>, Error = Infallible>,
     {
         let mut cx = Context::from_waker(Waker::noop());
-        // What a first request brings is not wanted.
+        // The first request allocates what a thread needs once.
         drop(service.call(Request::new(())));
         let mut futures = Vec::with_capacity(requests);
         let counted = allocation_counter::measure(|| {
@@ -180,12 +180,13 @@ fn in_flight(requests: usize) {
     );
 }
 
-/// Names without end: what clients send if a service labels by raw path.
+/// Measures an endless number of names, which clients can cause if a service labels by
+/// raw path.
 fn flood(paths: usize) {
     let routes = 512;
     let health = health(routes);
     let mut service = health.layer().route_by(by_path).layer(service_fn(answer));
-    // A generator of numbers that are all different and look like ids.
+    // All numbers differ and look like ids.
     let path = |number: usize| format!("/{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let kept = |from: usize, to: usize, service: &mut _| {
         let send_all = || (from..to).for_each(|number| send(service, &path(number)));

@@ -1,4 +1,4 @@
-//! What a scrape takes, and what it does to the service meanwhile.
+//! Measures a scrape, and its effect on the service meanwhile.
 //!
 //!   scrape [--short]
 
@@ -14,7 +14,7 @@ use tower_runtime_health_bench::http1::Client;
 use tower_runtime_health_bench::table::{Figure, Spread, goal, paired, quantile};
 
 const SERIES: [u64; 3] = [100, 1_000, 10_000];
-/// Of the exporter's thread, in milliseconds.
+/// The most CPU time of the exporter's thread, in milliseconds.
 const LIMIT: f64 = 15.0;
 const RATE: f64 = 4_000.0;
 const CONNECTIONS: usize = 8;
@@ -32,7 +32,7 @@ fn main() {
     effect(rounds, seconds);
 }
 
-/// One scrape; gives how long it took, and its length in bytes.
+/// Scrapes once. Returns how long it took, and the length of the page in bytes.
 fn scrape(port: u16, gzip: bool) -> (Duration, usize) {
     let start = Instant::now();
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("it listens");
@@ -54,7 +54,7 @@ fn scrape(port: u16, gzip: bool) -> (Duration, usize) {
     (start.elapsed(), page.len() - head - 4)
 }
 
-/// Does something while the service has its load.
+/// Calls `what` while the service is under load. Returns its result and the p99.
 fn under_load<T>(server: &Server, seconds: f64, what: impl FnOnce(&AtomicBool) -> T) -> (T, f64) {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -84,7 +84,7 @@ fn scrapes(times: u32) {
             let mut cpu = Vec::new();
             let mut whole = Vec::new();
             let mut bytes = 0;
-            // Longer than the scrapes take: what is left is broken off.
+            // The load lasts longer than the scrapes.
             under_load(&Server::at(server.port), 0.05 * f64::from(times), |_| {
                 for _ in 0..times {
                     let before = server.exporter_cpu();
@@ -157,7 +157,7 @@ fn effect(rounds: u32, seconds: f64) {
     );
     let noise = quantile(paired(again, without, |a, b| a / b), 0.9);
     let ratio = Figure::of(&paired(with, without, |a, b| a / b));
-    println!("Without scrapes beside without: at most {noise:.2} in nine rounds of ten.\n");
+    println!("Without scrapes, again (A/A) / without: at most {noise:.2} in nine rounds of ten.\n");
     let limit = (100.0 * noise).round() / 100.0;
     goal("p99 with scrapes / without, within that", ratio, limit);
     println!();

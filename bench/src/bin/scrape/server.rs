@@ -13,7 +13,7 @@ use tower_runtime_health::{RequestHead, RuntimeHealth};
 use tower_runtime_health_bench::child::{self, Child};
 use tower_runtime_health_bench::threads::cpu_of;
 
-/// A service in a process of its own, with an exporter that has so many series.
+/// A service in a process of its own, with an exporter of a given number of series.
 pub struct Server {
     child: Option<Child>,
     pub port: u16,
@@ -33,7 +33,7 @@ impl Server {
         }
     }
 
-    /// One that another handle ends.
+    /// Returns a second handle for a server that another handle ends.
     pub fn at(port: u16) -> Self {
         Self {
             child: None,
@@ -46,12 +46,12 @@ impl Server {
         self.child.as_mut().expect("it is ours").ask(question)
     }
 
-    /// How many series its page has.
+    /// Returns how many series its page has.
     pub fn series(&mut self) -> u64 {
         self.ask("series").parse().expect("a number")
     }
 
-    /// CPU time of the exporter's thread so far, in nanoseconds.
+    /// Returns the CPU time of the exporter's thread so far, in nanoseconds.
     pub fn exporter_cpu(&mut self) -> f64 {
         self.ask("cpu").parse().expect("a number")
     }
@@ -63,7 +63,7 @@ impl Server {
     }
 }
 
-/// The process.
+/// Runs in the server process.
 pub fn run(series: u64) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -101,14 +101,14 @@ fn lines(health: &RuntimeHealth) -> u64 {
     page.lines().filter(|line| !line.starts_with('#')).count() as u64
 }
 
-/// Has so many series come to be, by requests to as many routes as that takes.
+/// Makes this number of series, by requests to as many routes as that takes.
 fn fill(health: &RuntimeHealth, series: u64) {
     let mut service = health.layer().route_by(by_path).layer(service_fn(answer));
     let mut next = 0;
     let mut add = |routes: u64| {
         for _ in 0..routes {
             let mut request = Request::new(());
-            // As long as routes are in practice.
+            // The length of routes in practice.
             *request.uri_mut() = format!("/api/v1/resource-{next}").parse().expect("a path");
             next += 1;
             tokio::runtime::Handle::current().block_on(async {
@@ -121,7 +121,7 @@ fn fill(health: &RuntimeHealth, series: u64) {
     if empty >= series {
         return;
     }
-    // The first brings what there is once; the second what each brings.
+    // The first route adds the families' common series as well, the second only its own.
     add(1);
     let first = lines(health);
     add(1);

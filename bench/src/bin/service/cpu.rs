@@ -6,7 +6,7 @@ use tower_runtime_health_bench::threads::pin;
 use super::http2;
 use super::server::Server;
 
-/// What a whole service takes more with us, beside itself.
+/// The most CPU time that a whole service may take with us, divided by its time without.
 const LIMIT: f64 = 1.03;
 const AT_A_TIME: u64 = 8;
 
@@ -19,7 +19,7 @@ struct Contender {
     name: String,
     server: Server,
     client: Client,
-    /// Nanoseconds a request, one a round.
+    /// Nanoseconds a request, one sample a round.
     samples: Vec<f64>,
 }
 
@@ -31,7 +31,7 @@ impl Client {
         }
     }
 
-    /// Requests by which the connections were tried.
+    /// Returns the requests that were sent while connecting.
     fn at_first(&self) -> u64 {
         match self {
             Self::Http1(_) => AT_A_TIME,
@@ -45,7 +45,7 @@ pub fn compete(is_short: bool) {
     let (rounds, requests) = if is_short { (3, 320) } else { (81, 2400) };
     println!(
         "## CPU time of a whole service\n\n{rounds} rounds of {requests} `GET` over loopback for \
-         each contender, which has a process of its own; the order is another one in each round. \
+         each contender, which has a process of its own; the order changes from round to round. \
          User and system time of the whole process (`getrusage`), in nanoseconds a request; the \
          ratios are within each round. Server with one worker, on a core of its own; the client \
          on another, {AT_A_TIME} connections or streams.\n"
@@ -121,7 +121,7 @@ fn print(contenders: &[Contender], is_http2: bool) {
     let again = Spread::of(&paired(again, bare, |a, b| a / b));
     let noise = (again.high - 1.0).max(1.0 - again.low);
     println!(
-        "\nBare beside itself: {:.3}, quartiles within {noise:.3} of 1.\n",
+        "\nBare, again (A/A) / bare: {:.3}, quartiles within {noise:.3} of 1.\n",
         again.median
     );
     if !is_http2 {

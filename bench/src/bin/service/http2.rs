@@ -1,4 +1,4 @@
-//! An HTTP/2 client: several streams at a time on one connection.
+//! An HTTP/2 client with several streams at a time on one connection.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// The connection has had one request.
+    /// Connects. The connection has sent one request and received its answer.
     pub fn connect(port: u16) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -36,7 +36,7 @@ impl Client {
         Self { runtime, sender }
     }
 
-    /// So many requests, so many at a time.
+    /// Sends requests, `at_a_time` of them at once.
     pub fn run(&mut self, requests: u64, at_a_time: u64) {
         let all = async {
             let mut streams = JoinSet::new();

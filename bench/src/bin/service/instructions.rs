@@ -9,7 +9,8 @@ use super::server::Server;
 
 const REQUESTS: u64 = 200;
 
-/// What a request may take more than without us, put on in each of the two ways.
+/// The most instructions that a request may take beyond one without us, for both ways to
+/// add the layer.
 const BY_LAYER: f64 = 700.0;
 const AROUND: f64 = 450.0;
 
@@ -18,7 +19,7 @@ pub fn compete(is_short: bool) {
         "## Instructions of a whole service\n\nBy callgrind, in user space, for one `GET` after the \
          other on one connection: all that the server does for the connection (the polls of its \
          tasks), but for the runtime's scheduling and for other threads. From runs of {REQUESTS} and \
-         of {} requests; in brackets a second time.\n\n| contender | HTTP/1.1 | HTTP/2 |\n|---|---:|---:|",
+         of {} requests; in brackets from a second measurement.\n\n| contender | HTTP/1.1 | HTTP/2 |\n|---|---:|---:|",
         3 * REQUESTS
     );
     let contenders = if is_short {
@@ -68,7 +69,7 @@ fn verdict(http1: &[(Middleware, f64)]) {
         let is_ours = matches!(rival, Middleware::Ours | Middleware::OursAround);
         if rival.records() && !is_ours {
             println!(
-                "- ours by `Router::layer`, fewer than {}: {:.0} beside {:.0} beyond bare: {}",
+                "- ours by `Router::layer`, fewer than {}: {:.0}, theirs {:.0}, beyond bare: {}",
                 rival.name(),
                 layer - bare,
                 count - bare,
@@ -81,7 +82,7 @@ fn verdict(http1: &[(Middleware, f64)]) {
 
 pub fn check_budgets() {
     println!("### Budgets of a whole service\n");
-    // Not over HTTP/2, whose counts differ by 50 from run to run.
+    // Only HTTP/1.1: counts over HTTP/2 differ by 50 from run to run.
     let own = [
         ("http1/ours", Middleware::Ours, Middleware::Nothing),
         (
@@ -95,7 +96,7 @@ pub fn check_budgets() {
     println!();
 }
 
-/// Instructions of one request.
+/// Returns the instructions of one request.
 fn count(middleware: Middleware, is_http2: bool) -> f64 {
     let [few, many] = [REQUESTS, 3 * REQUESTS].map(|requests| {
         let counts = Counts::new();

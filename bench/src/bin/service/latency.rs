@@ -8,7 +8,7 @@ use tower_runtime_health_bench::threads::pin;
 use super::server::Server;
 
 const CONNECTIONS: usize = 16;
-/// Of the requests a second that the bare service answers at most.
+/// The load, as a share of the requests a second that the bare service can answer.
 const LOAD: f64 = 0.7;
 const QUANTILES: [(&str, f64); 3] = [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)];
 
@@ -19,7 +19,7 @@ struct Contender {
     server: Server,
     requests: u64,
     per_second: Vec<f64>,
-    /// Microseconds, one a round.
+    /// Microseconds, one sample a round.
     quantiles: [Vec<f64>; 3],
 }
 
@@ -68,7 +68,7 @@ pub fn compete(is_short: bool) {
 }
 
 impl Contender {
-    /// As much as it can answer.
+    /// Sends each request as soon as a connection is free.
     fn saturate(&mut self, requests: u64) {
         let run = self.client.run(requests, None);
         self.per_second
@@ -91,9 +91,9 @@ impl Contender {
 fn print(contenders: &[Contender], rounds: usize) {
     println!(
         "## Latency of a whole service\n\n{rounds} rounds, HTTP/1.1, {CONNECTIONS} connections. \
-         Requests a second at most; then latencies in µs at {:.0} % of what the bare service \
-         answers, sent by schedule and counted from when they were due. On two noisy cores this \
-         shows large differences only; no other verdict rests on it.\n",
+         The highest number of requests a second; then latencies in µs at {:.0} % of the bare \
+         service's rate, sent by schedule and counted from when they were due. On two noisy cores \
+         only large differences show; no other verdict depends on this.\n",
         100.0 * LOAD
     );
     println!("| contender | requests/s | p50 | p99 | p99.9 | quartiles of p99.9 |");
@@ -111,23 +111,23 @@ fn print(contenders: &[Contender], rounds: usize) {
             p999.high
         );
     }
-    let beside_bare = |contender: &Contender| {
+    let over_bare = |contender: &Contender| {
         paired(
             &contender.quantiles[2],
             &contenders[0].quantiles[2],
             |a, b| a / b,
         )
     };
-    let again = beside_bare(contenders.last().expect("the A/A control"));
+    let again = over_bare(contenders.last().expect("the A/A control"));
     let noise = quantile(again.clone(), 0.9);
     println!(
-        "\np99.9 of bare beside itself: {:.2} in the median, at most {noise:.2} in nine rounds of \
-         ten.\n",
+        "\np99.9 of bare, again (A/A) / bare: {:.2} in the median, at most {noise:.2} in nine rounds \
+         of ten.\n",
         Spread::of(&again).median
     );
     for contender in contenders {
         if let Middleware::Ours | Middleware::OursAround = contender.middleware {
-            let found = Figure::of(&beside_bare(contender));
+            let found = Figure::of(&over_bare(contender));
             let limit = (100.0 * noise).round() / 100.0;
             goal(
                 &format!("p99.9 / bare, {}, within that", contender.name),

@@ -1,5 +1,5 @@
-//! A whole service over real sockets: CPU time, instructions, latencies. Each
-//! middleware is in a server process of its own, which this starts.
+//! Measures a whole service over real sockets: CPU time, instructions, latencies. Each
+//! middleware has a server process of its own, which this program starts.
 //!
 //!   service [cpu | instructions | latency] [--short]
 //!   service instructions --check
@@ -7,10 +7,10 @@
 //! | file | what |
 //! |---|---|
 //! | `server` | the process: an axum router under hyper, with one middleware |
-//! | `http2` | a client |
+//! | `http2` | an HTTP/2 client |
 //! | `cpu` | CPU time a request, by `getrusage` |
 //! | `instructions` | the same by callgrind |
-//! | `latency` | requests a second, latencies at 70 % of that |
+//! | `latency` | requests a second, and latencies at 70 % of that rate |
 
 mod cpu;
 mod http2;
@@ -20,7 +20,7 @@ mod server;
 
 use tower_runtime_health_bench::layers::Middleware;
 
-/// Prints its tables; a short run if it is told so.
+/// Runs a part and prints its tables; the argument asks for a short run.
 type Part = fn(bool);
 
 fn main() {

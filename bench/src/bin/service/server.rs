@@ -23,7 +23,7 @@ use tower_runtime_health_bench::child::Child;
 use tower_runtime_health_bench::layers::{Kept, Middleware, Visitor};
 use tower_runtime_health_bench::threads::pin;
 
-/// The server as its parent sees it.
+/// The parent's view of a server process.
 pub struct Server {
     pub middleware: Middleware,
     child: Child,
@@ -44,13 +44,13 @@ impl Server {
         }
     }
 
-    /// CPU time of the whole process so far, in nanoseconds.
+    /// Returns the CPU time of the whole process so far, in nanoseconds.
     pub fn cpu(&mut self) -> f64 {
         self.child.ask("cpu").parse().expect("a number")
     }
 
-    /// Fails if it has not answered so many requests, or if its middleware has
-    /// not recorded them.
+    /// Fails if it has not answered that many requests, or if its middleware has not
+    /// recorded them.
     pub fn check(&mut self, requests: u64) {
         let expected = requests.to_string();
         let deadline = Instant::now() + Duration::from_secs(5);
@@ -60,7 +60,7 @@ impl Server {
             if served == expected && (recorded == "-" || recorded == expected) {
                 return;
             }
-            // The last answer may be here before it is recorded there.
+            // The last answer may arrive before its request is recorded.
             let name = self.middleware.name();
             assert!(
                 Instant::now() < deadline,
@@ -75,12 +75,12 @@ impl Server {
     }
 }
 
-/// The process: prints its port, answers `cpu` and `requests`, ends with its
-/// standard input.
+/// Runs in the server process: prints its port, answers `cpu` and `requests`, and ends with
+/// its standard input.
 pub fn run(middleware: Middleware) {
     pin(1);
-    // One: with two the work moves between them by chance, which costs more than
-    // what is to be compared.
+    // One worker: between two the work moves by chance, which costs more than the
+    // difference to be measured.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -149,7 +149,7 @@ impl Visitor for Serve {
                 let service = TowerToHyperService::new(service.clone());
                 tokio::spawn(Measured(Box::pin(async move {
                     let builder = auto::Builder::new(MeasuredTasks);
-                    // Clients that go away are no error here.
+                    // A client that disconnects is no error here.
                     let _ = builder
                         .serve_connection(TokioIo::new(stream), service)
                         .await;
@@ -160,8 +160,8 @@ impl Visitor for Serve {
     }
 }
 
-/// A task whose polls callgrind counts: all that is done for a connection, but
-/// for the runtime's own scheduling and waiting.
+/// A task whose polls callgrind counts: all work for a connection but the runtime's
+/// scheduling and waiting.
 struct Measured<F>(Pin<Box<F>>);
 
 impl<F: Future> Future for Measured<F> {
@@ -177,7 +177,7 @@ fn measured_poll<F: Future>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F
     future.poll(cx)
 }
 
-/// For the tasks that hyper makes of HTTP/2's streams.
+/// Spawns the tasks that hyper makes for HTTP/2 streams.
 #[derive(Clone)]
 struct MeasuredTasks;
 

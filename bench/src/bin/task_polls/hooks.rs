@@ -1,4 +1,4 @@
-//! tokio's hooks before and after the poll of a task.
+//! tokio's hooks that run before and after the poll of a task.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,15 +16,15 @@ thread_local! {
     static START: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// Hooks that count polls: the least that the hooks cost.
+/// Sets hooks that count polls: the least that hooks cost.
 pub fn count_polls(builder: &mut Builder) {
     builder
         .on_before_task_poll(|_| POLLS.set(POLLS.get() + 1))
         .on_after_task_poll(|_| ());
 }
 
-/// Hooks that read the clock before and after a poll and count the long ones: the least that
-/// a detector of long polls needs.
+/// Sets hooks that read the clock before and after a poll and count the long ones: the least
+/// that a detector of long polls needs.
 pub fn time_polls(builder: &mut Builder) {
     builder
         .on_before_task_poll(|_| {
@@ -38,7 +38,7 @@ pub fn time_polls(builder: &mut Builder) {
         });
 }
 
-/// Polls on the calling thread that a hook has seen.
+/// Returns the polls on the calling thread that a hook has seen.
 pub fn polls() -> u64 {
     POLLS.get()
 }

@@ -1,5 +1,5 @@
-//! What it costs to observe the polls of a tokio task: our layer beside the tools that
-//! observe every task of a runtime. They need tokio's unstable parts:
+//! Measures what it costs to observe the polls of a tokio task: our layer, compared with the
+//! tools that observe every task of a runtime. They need tokio's unstable features:
 //!
 //! ```text
 //! RUSTFLAGS="--cfg tokio_unstable" cargo run --release --features task-polls --bin task_polls [-- --short]
@@ -8,7 +8,7 @@
 //! | file | what |
 //! |---|---|
 //! | `observer` | the tools, each set up as its documentation says |
-//! | `hooks` | tokio's task hooks, used as a detector of long polls would |
+//! | `hooks` | tokio's task hooks, as a detector of long polls would use them |
 //! | `trace` | dial9's recorder and the trace it writes |
 //! | `task` | the task whose polls are observed |
 
@@ -29,8 +29,8 @@ const POLLS: u64 = 20_000;
 /// Untimed polls before them: another process had the caches and the branch predictor.
 const WARM_UP: u64 = POLLS / 10;
 
-/// New processes in each batch: where the code and the stack of a process lie in memory is
-/// drawn once, and moves its figures by several nanoseconds.
+/// Each batch has new processes: the random addresses of a process's code and stack change
+/// its figures by several nanoseconds.
 const BATCHES: usize = 7;
 const ROUNDS: usize = 21;
 
@@ -75,7 +75,7 @@ fn compete(batches: usize, rounds: usize) {
     print(&contenders, batches, rounds);
 }
 
-/// Samples all contenders once a round, each round beginning with another one.
+/// Samples every contender once a round. Each round begins with the next contender.
 fn batch(contenders: &mut [Contender], rounds: usize) {
     let start = |contender: &Contender| Child::of_this(&["serve", contender.observer.key()]);
     let mut children: Vec<_> = contenders.iter().map(start).collect();
@@ -93,13 +93,13 @@ fn batch(contenders: &mut [Contender], rounds: usize) {
     }
 }
 
-/// The process of a contender.
+/// Runs in the process of a contender.
 fn serve(mut observed: Observed) {
     child::answer(|question| match question {
         "sample" => {
             observed.run(WARM_UP);
-            // Of this thread, which polls the task. Time in which other processes have the
-            // core does not count.
+            // The time of this thread, which polls the task. It does not advance while other
+            // processes have the core.
             let start = cpu_time();
             observed.run(POLLS);
             ((cpu_time() - start) as f64 / POLLS as f64).to_string()
@@ -111,10 +111,10 @@ fn serve(mut observed: Observed) {
 
 fn print(contenders: &[Contender], batches: usize, rounds: usize) {
     println!(
-        "## A poll of a task, beside the tools that observe every task\n\n\
-         On {}. {batches} batches of {rounds} rounds, in each round every contender once; a \
-         batch has new processes. A task wakes itself {POLLS} times, on a runtime with one \
-         thread. CPU time of that thread: what a tool does on threads of its own is not in it. \
+        "## A poll of a task, compared with tools that observe every task\n\n\
+         On {}. {batches} batches of {rounds} rounds, every contender once a round; each batch \
+         has new processes. A task wakes itself {POLLS} times, on a runtime with one \
+         thread. CPU time of that thread: the work of a tool's own threads is not in it. \
          Own: beyond *{}*, the median of the differences within each round. Built with \
          `tokio_unstable` and tokio's `tracing`.\n",
         machine::describe(),

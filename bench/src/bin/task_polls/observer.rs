@@ -12,9 +12,9 @@ use super::{hooks, task};
 /// A way to observe the polls of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Observer {
-    /// Not at all.
+    /// No tool.
     Bare,
-    /// By two readings of the clock our layer reads, which are not kept.
+    /// By two reads of the clock that our layer reads; the duration is discarded.
     TwoReads,
     /// Our layer, around the service that the task calls. It leaves out a task's own wakes, so
     /// the wake-to-poll delay is not measured here.
@@ -44,7 +44,7 @@ pub struct Observed {
     polls: u64,
 }
 
-/// What an observer keeps.
+/// What has to live as long as the runtime is observed.
 enum Tool {
     Nothing,
     Health(RuntimeHealth),
@@ -65,6 +65,7 @@ impl Observer {
         Self::Console,
     ];
 
+    /// Returns the name in the table.
     pub fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare",
@@ -80,7 +81,7 @@ impl Observer {
         }
     }
 
-    /// One word, for a command line.
+    /// Returns one word for a command line.
     pub fn key(self) -> &'static str {
         match self {
             Self::Bare => "bare",
@@ -96,13 +97,15 @@ impl Observer {
         }
     }
 
+    /// Returns the observer with that key.
     pub fn by_key(key: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|observer| observer.key() == key)
     }
 }
 
 impl Observed {
-    /// Once a process: some observers have state of the whole process.
+    /// Starts a runtime under observation. Call it once a process: some observers have
+    /// process-wide state.
     pub fn start(observer: Observer) -> Self {
         let mut builder = Builder::new_current_thread();
         builder.enable_all();
@@ -142,7 +145,7 @@ impl Observed {
         }
     }
 
-    /// Runs a task that wakes itself so many times.
+    /// Runs a task that wakes itself `wakes` times.
     pub fn run(&mut self, wakes: u64) {
         let _inside = self.runtime.enter();
         let task = match (&self.tool, self.observer) {
@@ -153,11 +156,11 @@ impl Observed {
         };
         self.runtime.block_on(task).expect("it does not panic");
         self.tasks += 1;
-        // The last one finds it ready.
+        // The last poll finds it ready.
         self.polls += wakes + 1;
     }
 
-    /// Whether the observer saw what was done: `recorded`, or what it saw instead.
+    /// Returns `recorded` if the observer saw all that was done, otherwise both counts.
     pub fn check(&mut self) -> String {
         let (tasks, polls) = (self.tasks, self.polls);
         let (seen, expected) = match (&mut self.tool, self.observer) {
@@ -171,7 +174,7 @@ impl Observed {
                 (vec![polls_seen, wakes_seen], vec![polls, wakes])
             }
             (Tool::Health(health), _) => {
-                // `call` is timed too.
+                // `call` is timed as well.
                 let seen = counted(health, "poll_duration_seconds_count");
                 (vec![seen], vec![polls + tasks])
             }
@@ -203,7 +206,7 @@ impl Observed {
             .sum()
     }
 
-    /// Whether the polls of a task run inside the span that tokio makes for it, which is what
+    /// Returns whether a task's polls run inside the span that tokio makes for it, which
     /// console-subscriber observes.
     fn is_in_span(&self) -> bool {
         let name = async { tracing::Span::current().metadata().map(|span| span.name()) };
@@ -212,7 +215,7 @@ impl Observed {
     }
 }
 
-/// Has the layer, and no other, receive the process's spans and events.
+/// Makes the layer the only receiver of the process's spans and events.
 fn subscribe<L>(layer: L)
 where
     L: tracing_subscriber::Layer<tracing_subscriber::Registry> + Send + Sync + 'static,
@@ -221,7 +224,7 @@ where
     tracing::subscriber::set_global_default(subscriber).expect("there is no other");
 }
 
-/// Spans of tokio's that tokio-blocked has seen end.
+/// Returns how many of tokio's spans tokio-blocked has seen end.
 fn spans_of_tokio_blocked() -> u64 {
     let count = |layer: &TokioBlockedLayer| layer.snapshot().iter().map(|site| site.count).sum();
     tracing::dispatcher::get_default(|dispatch| dispatch.downcast_ref().map_or(0, count))

@@ -10,7 +10,7 @@ use http_body_util::Empty;
 use tower::{Layer, Service, service_fn};
 use tower_runtime_health::RuntimeHealth;
 
-/// Wakes itself so many times; then it is ready.
+/// Wakes its task this number of times, then is ready.
 pub struct Woken(pub u64);
 
 impl Future for Woken {
@@ -26,13 +26,13 @@ impl Future for Woken {
     }
 }
 
-/// The task as it is.
+/// The task without an observer of its own.
 pub async fn bare(wakes: u64) {
     drop(Woken(wakes).await);
 }
 
-/// The same future between two readings of the clock our layer reads: what a timed poll
-/// cannot do without.
+/// The same future between two reads of the clock that our layer reads: the least that a
+/// timed poll costs.
 pub async fn between_two_clock_reads(wakes: u64) {
     let clock = quanta::Clock::new();
     let mut future = Woken(wakes);

@@ -1,4 +1,4 @@
-//! dial9's recorder, writing to disk as in its first example.
+//! dial9's recorder, which writes to disk as in the first example of its documentation.
 
 use std::fs;
 use std::io;
@@ -13,14 +13,14 @@ use tokio::runtime::{Builder, Runtime};
 /// More than a process writes here, so that no segment is deleted before it is counted.
 const MOST_ON_DISK: u64 = 256 << 20;
 
-/// A recorder and the directory it writes to, which is removed when dropped.
+/// A recorder and the directory it writes to. The directory is removed on drop.
 pub struct Trace {
     recorder: Option<Recorder>,
     directory: PathBuf,
 }
 
 impl Trace {
-    /// Builds a runtime whose tasks it records.
+    /// Builds a runtime and records its tasks.
     pub fn attach(builder: Builder) -> io::Result<(Self, Runtime)> {
         let name = format!("task-polls-{}", std::process::id());
         let directory = std::env::temp_dir().join(name);
@@ -41,7 +41,7 @@ impl Trace {
         Ok((trace, runtime))
     }
 
-    /// Ends the recording, and counts the polls and the wakes in what was written.
+    /// Ends the recording. Returns the polls and the wakes in the files.
     pub fn count(&mut self) -> io::Result<(u64, u64)> {
         if let Some(recorder) = self.recorder.take() {
             recorder.graceful_shutdown(Duration::from_secs(30));
@@ -64,7 +64,7 @@ impl Trace {
 
 impl Drop for Trace {
     fn drop(&mut self) {
-        // Nothing more can be done about it here.
+        // An error here has no remedy.
         let _ = fs::remove_dir_all(&self.directory);
     }
 }

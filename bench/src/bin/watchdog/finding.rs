@@ -15,7 +15,7 @@ const THRESHOLD: f64 = 10.0;
 const TICK: f64 = 5.0;
 const BLOCK: Duration = Duration::from_millis(40);
 
-/// From the beginning of a block to the event in the log.
+/// Measures the time from the beginning of a block to its event in the log.
 pub fn delays(times: usize) {
     println!(
         "### From the beginning of a block to its event in the log\n\n{times} handlers that block for \
@@ -69,7 +69,7 @@ fn measure(times: usize, block: fn(), events: &Receiver<Instant>) -> Vec<f64> {
     let handler = move |_: Request<()>| {
         let began = began.clone();
         async move {
-            began.send(Instant::now()).expect("who measures waits");
+            began.send(Instant::now()).expect("the receiver waits");
             block();
             Ok::<_, Infallible>(Response::new(Full::new(Bytes::new())))
         }
@@ -80,7 +80,7 @@ fn measure(times: usize, block: fn(), events: &Receiver<Instant>) -> Vec<f64> {
     for at in 0..times {
         let mut request = Request::new(());
         *request.uri_mut() = format!("/block-{at}").parse().expect("a path");
-        // The first one after the start waits for the executable's symbols.
+        // The first one waits until the executable's symbols have been read.
         let response = service.call(request);
         runtime
             .block_on(async { tokio::spawn(response).await })
@@ -91,7 +91,7 @@ fn measure(times: usize, block: fn(), events: &Receiver<Instant>) -> Vec<f64> {
             .recv_timeout(Duration::from_secs(10))
             .expect("an event for each block");
         delays.push((event - began).as_secs_f64() * 1000.0);
-        // A second event of the same block, with more than the first.
+        // The same block may be logged again, with more than the first time.
         std::thread::sleep(Duration::from_millis(20));
         while events.try_recv().is_ok() {}
     }
@@ -102,11 +102,10 @@ fn by_path<'r>(head: RequestHead<'r>) -> Option<Cow<'r, str>> {
     Some(Cow::Borrowed(head.uri().path()))
 }
 
-/// Has the time of each event of ours sent.
+/// Subscribes to our events. The receiver gets the time of each.
 fn subscribe() -> Receiver<Instant> {
     let (sender, receiver) = channel();
     tracing::subscriber::set_global_default(Times(sender)).expect("there is no other");
-    // That of the start.
     receiver
 }
 
@@ -127,7 +126,7 @@ impl tracing::Subscriber for Times {
     fn exit(&self, _: &span::Id) {}
 
     fn event(&self, _: &tracing::Event<'_>) {
-        // Fails only when the measuring is over.
+        // This fails only when the measurement is over.
         let _ = self.0.send(Instant::now());
     }
 }

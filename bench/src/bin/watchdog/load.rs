@@ -12,7 +12,7 @@ use tower_runtime_health_bench::threads::{cpu_of, switches_of};
 
 const TICKS: [u64; 3] = [1, 5, 10];
 const RATES: [u64; 3] = [0, 1_000, 50_000];
-/// How often the load sends what is due.
+/// How often the load sends the requests that are due.
 const STEP: Duration = Duration::from_millis(1);
 
 fn runtime() -> Runtime {
@@ -21,11 +21,11 @@ fn runtime() -> Runtime {
     runtime.expect("a runtime can be built")
 }
 
-/// CPU time at several ticks and rates of polls.
+/// Measures CPU time at several ticks and rates of polls.
 pub fn ticks(seconds: f64) {
     println!(
-        "### CPU time of all our threads, in % of one core\n\nOver {seconds} s each; polls by a service in \
-         process on one worker, every millisecond those that are due.\n\n| tick, ms | no polls | 1,000 polls/s \
+        "### CPU time of all our threads, in % of one core\n\nOver {seconds} s each; a service in \
+         process on one worker, which every millisecond serves the requests that are due.\n\n| tick, ms | no polls | 1,000 polls/s \
          | 50,000 polls/s |\n|---:|---:|---:|---:|"
     );
     for tick in TICKS {
@@ -45,7 +45,7 @@ fn share(tick: u64, rate: u64, seconds: f64) -> f64 {
     let health = RuntimeHealth::builder().threshold(Duration::from_millis(2 * tick));
     let health = health.start().expect("valid options");
     let load = runtime.spawn(polls(health.layer(), rate));
-    // What is done once, at the start, is not wanted.
+    // The work of the start is not measured.
     std::thread::sleep(Duration::from_millis(500).min(Duration::from_secs_f64(seconds)));
     let (before, start) = (cpu_of("health-"), Instant::now());
     let polled = counted(&health, "poll_duration_seconds_count");
@@ -82,7 +82,7 @@ async fn polls(layer: RuntimeHealthLayer, rate: u64) {
     }
 }
 
-/// Wake-ups while nothing happens.
+/// Counts the wake-ups of an idle process.
 pub fn idle(seconds: u64) {
     let runtime = runtime();
     let _inside = runtime.enter();
@@ -90,7 +90,7 @@ pub fn idle(seconds: u64) {
     let load = runtime.spawn(polls(health.layer(), 1_000));
     std::thread::sleep(Duration::from_millis(300));
     load.abort();
-    // It sleeps for good after a fifth of a second; what it looks at, after more.
+    // The watchdog stops ticking after a fifth of a second, the other threads later.
     std::thread::sleep(Duration::from_secs(3));
     let before = switches_of("health-");
     std::thread::sleep(Duration::from_secs(seconds));

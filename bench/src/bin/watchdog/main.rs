@@ -1,4 +1,4 @@
-//! What the watchdog takes, and how soon it tells.
+//! Measures what the watchdog costs, and how soon it reports.
 //!
 //!   watchdog [--short]
 

@@ -138,5 +138,8 @@ fn print(contenders: &[Contender], batches: usize, rounds: usize) {
             own / ours
         );
     }
-    println!();
+    println!(
+        "\nhud is missing: it is a program of its own that needs root, and building it needs a \
+         nightly toolchain with `rust-src` and `bpf-linker`.\n"
+    );
 }

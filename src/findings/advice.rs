@@ -1,6 +1,6 @@
 use crate::model::Cause;
 
-/// What to do about a cause: one sentence that names the replacement.
+/// Returns what to do about a cause, as one sentence that names the replacement.
 pub(super) const fn advice(cause: Cause) -> &'static str {
     match cause {
         Cause::Sleep => {

@@ -1,17 +1,17 @@
 use crate::model::{CallKind, Cause, ClosedSet};
 
-/// Everything that decides a cause.
+/// All evidence that [`classify`] decides a cause from.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Evidence {
     /// How the thread spent the observed part of the poll. `None` until there are two
     /// samples of its clocks.
     pub(crate) times: Option<TimeSplit>,
-    /// The whole poll so far, in nanoseconds.
+    /// The age of the poll, in nanoseconds.
     pub(crate) elapsed: u64,
     /// In nanoseconds.
     pub(crate) threshold: u64,
     pub(crate) counts: StateCounts,
-    /// The watchdog itself was late recently: CPU is contended.
+    /// The watchdog itself was late recently, so CPU is contended.
     pub(crate) is_cpu_contended: bool,
     /// The stack shows that a host name is being resolved.
     pub(crate) in_name_lookup: bool,
@@ -23,31 +23,31 @@ pub(crate) struct Evidence {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TimeSplit {
     pub(crate) elapsed: u64,
-    /// On a CPU.
+    /// Time on a CPU.
     pub(crate) on_cpu: u64,
-    /// Runnable, waiting for a CPU.
+    /// Time runnable but waiting for a CPU.
     pub(crate) waiting: u64,
 }
 
 impl TimeSplit {
-    /// Neither on a CPU nor waiting for one.
+    /// Returns the time neither on a CPU nor waiting for one.
     pub(crate) fn blocked(self) -> u64 {
         self.elapsed
             .saturating_sub(self.on_cpu)
             .saturating_sub(self.waiting)
     }
 
-    /// Blocked for at least a quarter of the time.
+    /// Whether the thread was blocked for at least a quarter of the time.
     pub(crate) fn is_often_blocked(self) -> bool {
         self.blocked().saturating_mul(4) >= self.elapsed
     }
 }
 
-/// How often a thread was observed in which state.
+/// How often a thread was observed in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StateCounts {
     pub(crate) running: u32,
-    /// By [`CallKind`].
+    /// Indexed by [`CallKind`].
     blocked: [u32; CallKind::COUNT],
 }
 
@@ -61,7 +61,7 @@ impl StateCounts {
         *count = count.saturating_add(1);
     }
 
-    /// The kind of call it was blocked in most often.
+    /// Returns the kind of call that the thread was blocked in most often.
     fn most_blocked(&self) -> Option<CallKind> {
         let counts = self.blocked.iter().zip(CallKind::ALL);
         let (count, kind) = counts.max_by_key(|(count, _)| **count)?;
@@ -73,22 +73,20 @@ impl StateCounts {
     }
 }
 
-/// This many thresholds of CPU time count as the handler's own work, however contended
-/// the CPUs are.
+/// This many thresholds of CPU time count as the handler's own work, however contended CPU is.
 const OWN_WORK: u64 = 5;
 
 /// Decides why a poll takes long.
 ///
-/// - The call that the thread is blocked in decides if the thread is blocked most of the
-///   time: by its clocks where there are any, else by how often it was observed blocked.
+/// - If the thread is blocked most of the time, the call that it is blocked in decides. Its
+///   clocks tell how long it is blocked; without clocks, the number of observations does.
 /// - A runnable thread is *computing* if it had a CPU for at least half of the time, or for
 ///   [`OWN_WORK`] thresholds.
 /// - It is *preempted* if it had no CPU for half of the time, or if the poll would have
-///   ended before the threshold without its waits for one.
+///   ended before the threshold without its waits for a CPU.
 ///
-/// "The time" is the observed part of the poll. Where that is a small part, or the CPUs are
-/// contended so that the thread may have waited before it was observed, it is the whole
-/// poll.
+/// "The time" is the observed part of the poll. It is the whole poll if the observed part is
+/// small, or if CPU is contended: then the thread may have waited before it was observed.
 pub(crate) fn classify(evidence: &Evidence) -> Cause {
     if evidence.in_block_in_place {
         return Cause::BlockInPlace;
@@ -102,7 +100,7 @@ pub(crate) fn classify(evidence: &Evidence) -> Cause {
             _ => Cause::Unknown,
         };
     };
-    // In time, a poll is first observed at most one tick before the threshold.
+    // Unless the watchdog is late, it observes more than a third of a blocking poll.
     let is_small_part = times.elapsed.saturating_mul(3) < evidence.elapsed;
     let whole = if is_small_part || evidence.is_cpu_contended {
         evidence.elapsed
@@ -122,7 +120,7 @@ pub(crate) fn classify(evidence: &Evidence) -> Cause {
         _ if is_most(times.on_cpu) => Cause::Cpu,
         _ if times.on_cpu >= evidence.threshold.saturating_mul(OWN_WORK) => Cause::Cpu,
         Some(kind) if counts.running == 0 => cause_of_call(kind, evidence),
-        // A thread observed for a part of the poll may have computed before.
+        // The thread may have computed in the part of the poll that was not observed.
         _ if counts.running > 0 && is_most(times.elapsed - times.on_cpu.min(times.elapsed)) => {
             Cause::Preempted
         }

@@ -5,15 +5,15 @@ use super::{AlsoSeen, ThreadTimes};
 use crate::capture::Stack;
 use crate::model::Cause;
 
-/// What is known of one poll so far.
+/// What is known about one poll so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Diagnosis {
     pub(crate) cause: Option<Cause>,
-    /// The system call it is blocked in, in words.
+    /// A description of the system call that the thread is blocked in.
     pub(crate) call: Option<Arc<str>>,
     pub(crate) stack: Option<Arc<Stack>>,
     pub(crate) times: Option<ThreadTimes>,
-    /// Other causes and places that the same poll showed.
+    /// Other causes and places that the poll showed.
     pub(crate) also: Vec<AlsoSeen>,
     /// How late the watchdog was.
     pub(crate) lateness: Duration,

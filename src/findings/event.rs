@@ -8,7 +8,8 @@ use super::format::{Chain, millis};
 use crate::capture::CaptureMode;
 use crate::model::{Cause, Phase};
 
-/// Logs once how threads are read. False if the subscriber panicked.
+/// Logs that the watchdog has started and how it reads threads. Returns false if the
+/// subscriber panicked.
 pub(crate) fn log_start(capture: CaptureMode, threshold: Duration) -> bool {
     catch_unwind(AssertUnwindSafe(|| {
         tracing::info!(
@@ -37,11 +38,11 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// Logs it. False if the subscriber panicked.
+    /// Logs the event. Returns false if the subscriber panicked.
     ///
-    /// One line, whatever the subscriber: log collectors split at newlines. A poll that was
-    /// only delayed by CPU contention is logged as INFO, one inside `block_in_place` not at
-    /// all.
+    /// No field contains a newline, because log collectors split at newlines. A poll that was
+    /// only delayed by CPU contention is logged at INFO. A poll inside `block_in_place` is not
+    /// logged.
     pub(crate) fn log(&self) -> bool {
         catch_unwind(AssertUnwindSafe(|| self.emit())).is_ok()
     }

@@ -9,18 +9,16 @@ use super::format::rfc3339;
 use crate::capture::{Confidence, Frame, Place};
 use crate::model::{Cause, Phase};
 
-/// What is known of one kind of blocking: all blocking polls with the same
-/// route, method, cause and place.
+/// What is known about one kind of blocking: all blocking polls with the same route, method,
+/// cause and place.
 ///
-/// A poll belongs to one finding: that of what it was seen at most often. One
-/// whose stack was not taken (captures are limited, see
-/// [`Builder::captures_per_second`](crate::Builder::captures_per_second)) is
-/// counted with the finding of the same route, method, phase and cause that was
-/// seen last; [`captured`](Self::captured) says how many have a stack of their
-/// own.
+/// A poll belongs to one finding. If it showed several causes or places, it belongs to the
+/// one that was observed most often. If its stack was not read (captures are limited, see
+/// [`Builder::captures_per_second`](crate::Builder::captures_per_second)), it is counted
+/// with the most recently seen finding of the same route, method, phase and cause.
+/// [`captured`](Self::captured) says how many polls have a stack of their own.
 ///
-/// Its `Display` is what a person needs: several lines, without a newline at
-/// the end.
+/// `Display` writes a summary for people: several lines, without a newline at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
@@ -30,39 +28,40 @@ pub struct Finding {
     pub method: &'static str,
     /// Why the polls were long.
     pub cause: Cause,
-    /// The line of the service's own code that it happened in. `None` without
-    /// a proven stack, and where no frame of it is the service's own.
+    /// The line of the service's own code that blocked. `None` without a proven stack, and if
+    /// no frame of the stack is the service's own.
     pub place: Option<Place>,
-    /// The system call it was blocked in, with what its descriptor is:
-    /// `recvfrom(fd 14, TCP socket to 127.0.0.1:9001)`. As last seen.
+    /// The system call that the thread was last seen blocked in, with what its descriptor
+    /// refers to: `recvfrom(fd 14, TCP socket to 127.0.0.1:9001)`.
     pub call: Option<Arc<str>>,
-    /// Where the poll seen last was.
+    /// The phase of the request that the most recently seen poll was in.
     pub phase: Phase,
-    /// Name of the thread the poll seen last was on; empty if it has none.
+    /// The name of the thread that ran the most recently seen poll; empty if it has none.
     pub thread: Arc<str>,
-    /// Blocking polls seen, those still running included.
+    /// How many blocking polls were seen, including those still running.
     pub polls: u64,
     /// How many of them have a stack of their own.
     pub captured: u64,
-    /// How many of them are still running, as the watchdog last saw it.
+    /// How many of them were still running in the watchdog's last round.
     pub running: u64,
-    /// Time in all of them; of those still running, up to the watchdog's last look.
+    /// The total time of all of them. Those still running count up to the watchdog's last
+    /// round.
     pub total: Duration,
-    /// The longest of them.
+    /// How long the longest of them lasted.
     pub longest: Duration,
     /// When the first of them was seen.
     pub first_seen: SystemTime,
     /// When one of them was last seen, running or ended.
     pub last_seen: SystemTime,
-    /// What the thread of the poll seen last did with its time.
+    /// How the thread of the most recently seen poll spent its time.
     pub times: Option<ThreadTimes>,
-    /// How much later than it wanted the watchdog last looked at one of them.
+    /// How much later than planned the watchdog last examined one of them.
     pub lateness: Duration,
-    /// How sure `stack` is. `None` without one.
+    /// How certain `stack` is. `None` without a stack.
     pub confidence: Option<Confidence>,
-    /// One example, innermost frame first, inlined functions expanded.
+    /// One example stack, innermost frame first, with inlined functions expanded.
     pub stack: Arc<[Frame]>,
-    /// Other causes and places that the same polls showed, each once.
+    /// Other causes and places that the same polls showed, without duplicates.
     pub also: Vec<AlsoSeen>,
 }
 
@@ -87,35 +86,36 @@ impl fmt::Display for AlsoSeen {
     }
 }
 
-/// How a thread spent the part of a poll that was watched: from the first tick
-/// that found the poll no longer short to the last look.
+/// How a thread spent the observed part of a poll: from the first round of the watchdog that
+/// found the poll no longer short, to the last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ThreadTimes {
-    /// Running. From the thread's CPU clock; exact.
+    /// Time on a CPU. Exact, from the thread's CPU clock.
     pub on_cpu: Duration,
-    /// Ready to run, waiting for a processor. From the kernel's scheduler
-    /// statistics, which credit a wait when it ends.
+    /// Time runnable but waiting for a CPU. From the kernel's scheduler statistics, which
+    /// credit a wait when it ends.
     pub waiting: Duration,
-    /// The rest: blocked, and a wait for a processor that has not ended.
+    /// The remaining time: blocked, or in a wait for a CPU that has not ended.
     pub blocked: Duration,
 }
 
 impl Finding {
-    /// What to do about it, as one sentence.
+    /// Returns what to do about it, as one sentence.
     pub fn advice(&self) -> &'static str {
         advice(self.cause)
     }
 
-    /// Whether both are of one kind.
+    /// Whether both findings describe the same kind of blocking.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         (&self.route, self.method, self.cause, &self.place)
             == (&other.route, other.method, other.cause, &other.place)
     }
 
-    /// Whether the handler's own code is to blame: not for
-    /// [`Cause::Preempted`], where the machine is, nor for
-    /// [`Cause::BlockInPlace`], where nobody waits, nor for [`Cause::Unknown`].
+    /// Returns whether the handler's own code is to blame.
+    ///
+    /// It is not for [`Cause::Preempted`] (the machine lacks CPU), [`Cause::BlockInPlace`] (no
+    /// other task waits) and [`Cause::Unknown`].
     pub fn blames_handler(&self) -> bool {
         self.cause.blames_handler()
     }
@@ -162,7 +162,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Durations in seconds and times in RFC 3339, as everywhere in the exporter.
+/// Durations are in seconds and times in RFC 3339, as in all JSON of the exporter.
 #[cfg(feature = "serde")]
 impl serde::Serialize for Finding {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -3,19 +3,19 @@ use std::time::Duration;
 
 use crate::capture::Frame;
 
-/// Whole milliseconds, for a field of a log event.
+/// Returns whole milliseconds, for a field of a log event.
 pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A time in RFC 3339 with milliseconds, as in all JSON of the exporter.
+/// Formats a time in RFC 3339 with milliseconds, as in all JSON of the exporter.
 #[cfg(feature = "serde")]
 pub(crate) fn rfc3339(time: std::time::SystemTime) -> String {
     humantime::format_rfc3339_millis(time).to_string()
 }
 
-/// The user's own functions, innermost first: the chain of awaits. If the stack has none,
-/// its innermost functions.
+/// Writes the user's own functions, innermost first: the chain of awaits. If the stack has
+/// none, writes its innermost functions.
 pub(super) struct Chain<'f>(pub(super) &'f [Frame]);
 
 impl fmt::Display for Chain<'_> {

@@ -4,7 +4,7 @@ use super::Diagnosis;
 use crate::model::{Cause, Phase, Series};
 use crate::slot::{EndedPoll, InProgress};
 
-/// What one reading of a slot shows of a blocking poll.
+/// What one reading of a slot shows about a blocking poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Observation {
     /// It is in progress.
@@ -49,7 +49,7 @@ impl Observation {
         }
     }
 
-    /// How long the poll has lasted, in ticks.
+    /// Returns how long the poll has lasted, in ticks.
     pub(crate) fn ticks(&self) -> u64 {
         match self {
             Self::Running { elapsed, .. } => *elapsed,
@@ -58,7 +58,7 @@ impl Observation {
     }
 }
 
-/// What one round of the watchdog learned of one blocking poll.
+/// What one round of the watchdog learned about one blocking poll.
 #[derive(Debug)]
 pub(crate) struct PollUpdate {
     pub(crate) observation: Observation,
@@ -69,8 +69,8 @@ pub(crate) struct PollUpdate {
 }
 
 impl PollUpdate {
-    /// While the poll runs, what its diagnosis says; once it has ended, what it was counted
-    /// under.
+    /// Returns the diagnosed cause while the poll runs, and the cause it was counted under once
+    /// it has ended.
     pub(crate) fn cause(&self) -> Cause {
         match &self.observation {
             Observation::Running { .. } => self

@@ -12,7 +12,7 @@ pub(crate) enum Transition {
     Ended,
 }
 
-/// Logs it. False if the subscriber panicked.
+/// Logs the event. Returns false if the subscriber panicked.
 pub(crate) fn log_pool_event(finding: &PoolFinding, transition: Transition) -> bool {
     catch_unwind(AssertUnwindSafe(|| emit(finding, transition))).is_ok()
 }

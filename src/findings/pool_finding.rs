@@ -5,21 +5,21 @@ use std::time::{Duration, SystemTime};
 use crate::capture::{Confidence, Frame, Place};
 use crate::model::Cause;
 
-/// What kind of thing was found on a blocking pool.
+/// The kind of a [`PoolFinding`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PoolFindingKind {
-    /// Every thread the pool may have is at work, and more work waits: a task of
-    /// this crate's `spawn_blocking` or, on stable tokio, a probe, which waits
-    /// as whatever else is put there would. With `tokio_unstable` any task.
+    /// Every thread that the pool may have is busy, and tasks are queued. With
+    /// `tokio_unstable` any queued task counts. On stable tokio a task of this crate's
+    /// `spawn_blocking` counts, or a probe, which queues like any other task.
     Saturated,
-    /// One task has held a thread for longer than
+    /// One task has occupied a thread for longer than
     /// [`Builder::long_blocking_task`](crate::Builder::long_blocking_task).
     LongTask,
 }
 
 impl PoolFindingKind {
-    /// The word used in JSON: `saturated` or `long_task`.
+    /// Returns the name used in JSON: `saturated` or `long_task`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Saturated => "saturated",
@@ -28,51 +28,54 @@ impl PoolFindingKind {
     }
 }
 
-/// Something found on the blocking pool of one runtime: that it was saturated,
-/// from when to when, and who held it; or a task that does not end.
+/// A finding on the blocking pool of one runtime: a period of saturation with the tasks that
+/// held its threads, or a task that does not end.
 ///
-/// Figures are those of the last look while it went on. Its `Display` is what a
-/// person needs: several lines, without a newline at the end.
+/// Figures are those of the last sample while the condition lasted. `Display` writes a summary
+/// for people: several lines, without a newline at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolFinding {
-    /// What it is.
+    /// What was found.
     pub kind: PoolFindingKind,
     /// The runtime, as in the label `runtime`.
     pub runtime: Arc<str>,
     /// When it began.
     pub since: SystemTime,
-    /// How long it has gone on.
+    /// How long it has lasted.
     pub lasted: Duration,
     /// Whether it has ended.
     pub is_over: bool,
     /// How many threads the pool may have.
     pub limit: u64,
-    /// How many it has; see `blocking_threads` for how sure that is.
+    /// How many threads the pool has. The help text of the metric `blocking_threads` says how
+    /// exact that is.
     pub threads: Option<u64>,
-    /// Wrapped tasks running.
+    /// How many wrapped tasks are running.
     pub running: u64,
-    /// Threads at work on anything else: `tokio::fs`, name lookups, tasks of
-    /// tokio's own `spawn_blocking`. `None` if it is not known who is idle.
+    /// How many threads are busy with anything else: `tokio::fs`, name lookups, tasks of
+    /// tokio's own `spawn_blocking`. `None` if it is unknown which threads are idle.
     pub not_wrapped: Option<u64>,
-    /// Tasks that wait: with `tokio_unstable` all of them, else the wrapped ones.
+    /// How many tasks are queued: with `tokio_unstable` all of them, otherwise the wrapped
+    /// ones.
     pub queued: u64,
-    /// The most that waited at once.
+    /// The most tasks that were queued at once.
     pub most_queued: u64,
-    /// How long the one that has waited longest has, or had when it was over.
-    /// Wrapped tasks and the probe.
+    /// The longest time that a task has been queued during this finding. Covers wrapped tasks
+    /// and the probe.
     pub longest_wait: Duration,
-    /// How long nothing at all has moved: no task began or ended, every thread
-    /// stands in a wait without a time limit, the probe is not answered. `None`
-    /// below [`Builder::pool_stuck_after`](crate::Builder::pool_stuck_after).
+    /// How long the pool has made no progress: no task began or ended, every thread is in a
+    /// wait without a time limit, and the probe is not answered. `None` below
+    /// [`Builder::pool_stuck_after`](crate::Builder::pool_stuck_after).
     pub no_progress: Option<Duration>,
-    /// The stacks show that pool tasks wait for pool tasks, which wait for a
-    /// thread: it will not end by itself.
+    /// Whether the stacks show that pool tasks wait for pool tasks that are queued for a
+    /// thread. A deadlock does not resolve by itself.
     pub is_deadlock: bool,
-    /// Who holds the threads, the most threads first. Wrapped tasks only.
+    /// The routes and call sites that hold the threads, the most threads first. Wrapped tasks
+    /// only.
     pub holders: Vec<PoolHolder>,
-    /// What the task running longest is at, for some routes and call sites; in a
-    /// stuck_state, some of all that run.
+    /// What the oldest running task of some routes and call sites is doing. While the pool
+    /// makes no progress, some of the oldest running tasks, whatever their call sites.
     pub examples: Vec<PoolExample>,
 }
 
@@ -84,13 +87,13 @@ pub struct PoolHolder {
     pub route: Arc<str>,
     /// Where `spawn_blocking` is called: `src/users.rs:42`.
     pub site: Arc<str>,
-    /// How many threads they hold.
+    /// How many threads these tasks hold.
     pub tasks: u64,
     /// How long the oldest of them has been running.
     pub oldest: Duration,
 }
 
-/// What one pool task was seen at.
+/// What one pool task was doing when it was inspected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolExample {
@@ -100,20 +103,20 @@ pub struct PoolExample {
     pub site: Arc<str>,
     /// How long it had been running.
     pub age: Duration,
-    /// What it was at.
+    /// Why it took long at that moment.
     pub cause: Cause,
-    /// The system call it was blocked in, with what its descriptor is.
+    /// The system call it was blocked in, with what its descriptor refers to.
     pub call: Option<Arc<str>>,
     /// The line of the service's own code. `None` without a proven stack.
     pub place: Option<Place>,
-    /// How sure `stack` is. `None` without one.
+    /// How certain `stack` is. `None` without a stack.
     pub confidence: Option<Confidence>,
-    /// Innermost frame first.
+    /// Its stack, innermost frame first.
     pub stack: Arc<[Frame]>,
 }
 
 impl PoolFinding {
-    /// `pool`: name of its runtime and limit, if it is known which pool it is.
+    /// `pool` is the name of its runtime and its limit, if it is known which pool it is.
     pub(crate) fn new(
         kind: PoolFindingKind,
         pool: Option<(&Arc<str>, u64)>,
@@ -139,7 +142,7 @@ impl PoolFinding {
         }
     }
 
-    /// What to do about it, as one sentence.
+    /// Returns what to do about it, as one sentence.
     pub fn advice(&self) -> &'static str {
         match self.kind {
             PoolFindingKind::LongTask => {
@@ -197,7 +200,7 @@ impl fmt::Display for PoolFinding {
     }
 }
 
-/// `/slow at src/slow.rs:7: 40 of 40 threads, oldest 120 ms; not wrapped: 3`.
+/// Writes `/slow at src/slow.rs:7: 40 of 40 threads, oldest 120 ms; not wrapped: 3`.
 pub(super) struct Holders<'f>(pub(super) &'f PoolFinding);
 
 impl fmt::Display for Holders<'_> {
@@ -246,7 +249,7 @@ impl fmt::Display for PoolExample {
     }
 }
 
-/// Durations in seconds and times in RFC 3339, as everywhere in the exporter.
+/// Durations are in seconds and times in RFC 3339, as in all JSON of the exporter.
 #[cfg(feature = "serde")]
 mod json {
     use serde::Serialize;

@@ -21,8 +21,8 @@ pub(crate) struct Stall {
     pub(crate) slot: Arc<Slot>,
 }
 
-/// Returns the stalls at this moment, longest first. Read from the slots themselves, so
-/// the answer is right even while the watchdog is late.
+/// Returns the stalls at this moment, longest first. They are read from the slots themselves,
+/// so the result is current even while the watchdog is late.
 pub(crate) fn stalls(instance: &Instance) -> Vec<Stall> {
     let now = instance.clock.ticks();
     let stall = |slot: Arc<Slot>| {

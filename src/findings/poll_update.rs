@@ -1,6 +1,8 @@
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::Diagnosis;
+use crate::instance::Instance;
 use crate::model::{Cause, Phase, Series};
 use crate::slot::{EndedPoll, InProgress};
 
@@ -80,4 +82,22 @@ impl PollUpdate {
             Observation::Ended { poll, .. } => poll.cause,
         }
     }
+
+    /// Returns the diagnosis, unless the poll was counted under another cause than it names.
+    pub(super) fn known_diagnosis(&self) -> Option<&Diagnosis> {
+        let cause = self.cause();
+        let diagnosis = self.diagnosis.as_deref();
+        diagnosis.filter(|diagnosis| diagnosis.cause() == cause)
+    }
+}
+
+/// What one round of the watchdog has learned about all blocking polls.
+pub(crate) struct RoundUpdates<'r> {
+    pub(crate) updates: &'r [PollUpdate],
+    /// How many blocking polls ended and found no room in their thread's queue.
+    pub(crate) lost: u64,
+    /// When the round began, in ticks.
+    pub(crate) now: u64,
+    pub(crate) wall: SystemTime,
+    pub(crate) instance: &'r Instance,
 }

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use super::PoolFinding;
 use crate::sync::lock;
 
-/// Findings on blocking pools, oldest first; bounded.
+/// Findings on blocking pools, oldest first and bounded in number.
 #[derive(Debug)]
 pub(crate) struct PoolFindingStore {
     max: usize,
@@ -25,7 +25,7 @@ impl PoolFindingStore {
         }
     }
 
-    /// Adds one. Returns its number, and how many were evicted for it.
+    /// Adds a finding. Returns its number, and how many were evicted to make room.
     pub(crate) fn add(&self, finding: PoolFinding) -> (u64, u64) {
         let mut entries = lock(&self.entries);
         let number = entries.next;
@@ -39,7 +39,7 @@ impl PoolFindingStore {
         (number, dropped)
     }
 
-    /// Replaces one, unless it has been evicted.
+    /// Replaces a finding, unless it has been evicted.
     pub(crate) fn update(&self, number: u64, finding: &PoolFinding) {
         let mut entries = lock(&self.entries);
         let mut findings = entries.findings.iter_mut();
@@ -48,7 +48,7 @@ impl PoolFindingStore {
         }
     }
 
-    /// Returns all of them, newest first.
+    /// Returns all findings, newest first.
     pub(crate) fn list(&self) -> Vec<PoolFinding> {
         let entries = lock(&self.entries);
         let findings = entries.findings.iter().rev();

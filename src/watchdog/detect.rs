@@ -11,8 +11,8 @@ pub(super) struct SeenPoll {
 
 /// Turns a reading of a slot into observations of blocking polls. All times in ticks.
 ///
-/// The slot must be read *before* its ended polls are taken: a thread queues an ended poll
-/// before it leaves the slot.
+/// The caller must read the slot *before* it takes the ended polls, because a thread queues
+/// an ended poll before it leaves the slot.
 pub(super) fn observe(
     last: &mut Option<SeenPoll>,
     mut reading: Option<InProgress>,
@@ -31,7 +31,7 @@ pub(super) fn observe(
     }
     let current = reading.map(|reading| reading.sequence);
     if let Some(lost) = last.take_if(|last| Some(last.poll.sequence) != current) {
-        // It has ended and its queue was full: what was observed of it counts.
+        // It has ended and its queue was full, so its last observation stands in for its end.
         each(Observation::Ended {
             poll: EndedPoll {
                 sequence: lost.poll.sequence,

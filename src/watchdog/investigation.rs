@@ -13,28 +13,27 @@ use crate::model::{CallKind, Cause};
 use crate::runtime::Workers;
 use crate::slot::{InProgress, Slot};
 
-/// What is being found out about one poll, from the first round that finds it no longer
-/// short to its end.
+/// Examines one poll, from the first round that finds it no longer short to its end.
 #[derive(Debug)]
 pub(super) struct Investigation {
     pub(super) sequence: u64,
-    /// The thread's clocks when this began, and at the last round.
+    /// The thread's clocks when the investigation began, and at the last round.
     baseline: Option<ClockSample>,
     last_sample: Option<ClockSample>,
-    /// The workers of the thread's runtime when this began.
+    /// The workers of the thread's runtime when the investigation began.
     workers: Option<Workers>,
     /// Since when the thread has waited for a CPU without interruption, in ticks.
     waiting_since: Option<u64>,
     counts: StateCounts,
-    /// The call that was last put into words.
+    /// The call that was described last.
     call: Option<(Blocked, Call)>,
     stacks: StackCollector,
     diagnosis: Option<Arc<Diagnosis>>,
-    /// The age of the poll at that diagnosis, in ticks.
+    /// The age of the poll when it was last diagnosed, in ticks.
     diagnosed_at: u64,
 }
 
-/// A share of CPU time over less than this, in nanoseconds, means nothing.
+/// Over less time than this, in nanoseconds, the share of CPU time is not meaningful.
 const MIN_WINDOW: u64 = 500_000;
 
 fn workers(slot: &Slot, round: &Round<'_>) -> Option<Workers> {
@@ -43,7 +42,8 @@ fn workers(slot: &Slot, round: &Round<'_>) -> Option<Workers> {
 }
 
 impl Investigation {
-    /// Samples the clocks to compare with. Takes about 5 µs.
+    /// Begins with a sample of the clocks, which later samples are compared with. Takes about
+    /// 5 µs.
     pub(super) fn begin(
         poll: &InProgress,
         slot: &Slot,
@@ -70,8 +70,8 @@ impl Investigation {
         self.diagnosis.clone()
     }
 
-    /// The cause as last diagnosed, should the poll have ended. How a young poll shared the
-    /// CPU says nothing about the rest of it.
+    /// Returns the cause as last diagnosed, for a poll that has ended. If it was diagnosed
+    /// before the threshold, the CPU time it had by then says nothing about the rest of it.
     pub(super) fn last_cause(&self, threshold: u64) -> Cause {
         let was_young = self.diagnosed_at < threshold;
         match self.diagnosis.as_deref().map(Diagnosis::cause) {
@@ -81,17 +81,17 @@ impl Investigation {
         }
     }
 
-    /// Whether a stack was read whose functions are not named yet.
+    /// Returns whether a stack was read whose functions are not named yet.
     pub(super) fn awaits_names(&self) -> bool {
         self.stacks.awaits_names()
     }
 
-    /// The thread's clocks when this began.
+    /// Returns the thread's clocks when the investigation began.
     pub(super) fn baseline(&self) -> Option<ClockSample> {
         self.baseline
     }
 
-    /// Observes the thread once more, and diagnoses the poll by all observations so far.
+    /// Observes the thread once more, and diagnoses the poll from all observations so far.
     pub(super) fn advance(
         &mut self,
         poll: &InProgress,
@@ -112,7 +112,7 @@ impl Investigation {
             RunState::Running => None,
             RunState::Blocked(blocked) => self.kind(&blocked, thread, reader),
         };
-        // If the poll has ended, this may have been another one's state.
+        // If the poll has ended, the state may be that of a later poll.
         if slot.activity() != poll.sequence {
             return;
         }
@@ -135,8 +135,8 @@ impl Investigation {
             self.describe(&blocked, thread, reader);
         }
         let diagnosis = self.diagnose(elapsed, times, slot, round);
-        // Only once its stack was due, and named: a poll that ends before is counted when
-        // that is known.
+        // Only after its stack was due and is named. A poll that ends before that has no cause
+        // in its slot, and is counted by the next round.
         if elapsed >= round.threshold() && !self.stacks.awaits_names() {
             slot.set_cause(poll.sequence, diagnosis.cause());
         }
@@ -144,8 +144,8 @@ impl Investigation {
         self.diagnosed_at = elapsed;
     }
 
-    /// What kind of call the thread is blocked in. For most the number decides; for the
-    /// rest a descriptor is resolved.
+    /// Returns what kind of call the thread is blocked in. For most calls the number decides.
+    /// For the rest a descriptor is resolved.
     fn kind(&self, blocked: &Blocked, thread: &Thread, reader: &mut Reader) -> Option<CallKind> {
         if let Some((last, call)) = &self.call
             && last == blocked
@@ -159,7 +159,7 @@ impl Investigation {
         })
     }
 
-    /// Puts the call into words, unless it is the same as before.
+    /// Describes the call, unless it is the same as before.
     fn describe(&mut self, blocked: &Blocked, thread: &Thread, reader: &mut Reader) {
         if self.call.as_ref().is_none_or(|(last, _)| last != blocked) {
             let call = reader.capturer.describe(thread, blocked, Effort::Full);
@@ -167,18 +167,18 @@ impl Investigation {
         }
     }
 
-    /// Whether every worker of the thread's runtime has made progress since this began.
-    /// Then the thread has handed its core over.
+    /// Returns whether every worker of the thread's runtime has made progress since the
+    /// investigation began. Then the thread has handed its core over.
     fn has_handed_core_over(&self, slot: &Slot, round: &Round<'_>) -> bool {
         let before = self.workers.as_ref();
         let have_moved = before
             .zip(workers(slot, round))
             .is_some_and(|(before, now)| now.have_all_moved_since(before));
-        // If the poll has ended, its own worker may be the one that moved.
+        // If the poll has ended, the progress may be that of its own worker.
         have_moved && slot.activity() == self.sequence
     }
 
-    /// How the thread has spent the time since the baseline.
+    /// Returns how the thread has spent the time since the baseline.
     fn times(
         &mut self,
         state: RunState,
@@ -222,7 +222,7 @@ impl Investigation {
                 || (!self.stacks.shows_inlined() && self.has_handed_core_over(slot, round)),
         };
         let cause = classify(&evidence);
-        // Of the stacks that show the cause, the one seen most often.
+        // Of the stacks that show the cause, take the one that was seen most often.
         let seen = self.stacks.seen();
         let shown = seen
             .iter()
@@ -256,7 +256,8 @@ impl Investigation {
     }
 }
 
-/// The cause that a stack shows by itself: by the kind of call the thread was blocked in.
+/// Returns the cause that a stack shows by itself, by the kind of call the thread was blocked
+/// in.
 fn cause_of_stack(kind: Option<CallKind>, evidence: &Evidence) -> Cause {
     let Some(kind) = kind else {
         return Cause::Cpu;

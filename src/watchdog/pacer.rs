@@ -2,14 +2,14 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 
-/// The longest time between two rounds; the shortest is half the threshold.
+/// The longest time between two rounds. It is half the threshold where that is shorter.
 const MAX_TICK: Duration = Duration::from_millis(10);
 
 /// How long no poll must have begun or ended before the watchdog parks. Waking it costs a
 /// worker one system call, so it does not park between two requests of a busy service.
-const REST: Duration = Duration::from_millis(200);
+const IDLE_TIME: Duration = Duration::from_millis(200);
 
-/// From this lateness on, CPU is taken to be contended, for the time after.
+/// If a round is late by this much, CPU counts as contended for the time below.
 const CONTENTION_LATENESS: Duration = Duration::from_millis(2);
 const CONTENTION_TIME: Duration = Duration::from_secs(1);
 
@@ -18,7 +18,7 @@ const CONTENTION_TIME: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Pacer {
     tick: u64,
-    rest: u64,
+    idle_time: u64,
     contention_time: u64,
     round_began: u64,
     last_activity: u64,
@@ -34,7 +34,7 @@ impl Pacer {
         let now = clock.ticks();
         Self {
             tick: clock.ticks_in(tick),
-            rest: clock.ticks_in(REST.max(tick * 2)),
+            idle_time: clock.ticks_in(IDLE_TIME.max(tick * 2)),
             contention_time: clock.ticks_in(CONTENTION_TIME),
             round_began: now,
             last_activity: now,
@@ -43,7 +43,7 @@ impl Pacer {
         }
     }
 
-    /// The time between two rounds.
+    /// Returns the time between two rounds.
     pub(super) fn tick(&self) -> u64 {
         self.tick
     }
@@ -56,13 +56,13 @@ impl Pacer {
         self.last_activity = now;
     }
 
-    /// Whether nothing has been polled for long enough.
+    /// Returns whether no poll has begun or ended for long enough.
     pub(super) fn may_park(&self) -> bool {
-        self.round_began.saturating_sub(self.last_activity) >= self.rest
+        self.round_began.saturating_sub(self.last_activity) >= self.idle_time
     }
 
-    /// Sleeps until a tick after the last round began, for a quarter of a tick at least.
-    /// Returns how late it woke; a long round counts, too.
+    /// Sleeps until one tick after the last round began, and for at least a quarter of a tick.
+    /// Returns how late it woke. A long round makes the next one late, too.
     pub(super) fn sleep_until_next_round(&mut self, clock: &Clock) -> u64 {
         let due = self.round_began + self.tick;
         let left = due.saturating_sub(clock.ticks()).max(self.tick / 4);
@@ -80,7 +80,7 @@ impl Pacer {
         self.lateness
     }
 
-    /// Whether a round was late recently. Then other threads may wait for a CPU, too.
+    /// Returns whether a round was late recently. Then other threads may wait for a CPU, too.
     pub(super) fn is_cpu_contended(&self, now: u64) -> bool {
         self.last_late
             .is_some_and(|late| now.saturating_sub(late) < self.contention_time)
@@ -92,15 +92,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_may_park_only_after_a_rest_without_activity() {
+    fn the_watchdog_may_park_only_after_a_time_without_activity() {
         let clock = Clock::new();
         let mut pacer = Pacer::new(Duration::from_millis(10), &clock);
         let start = pacer.last_activity;
-        pacer.begin_round(start + pacer.rest - 1);
+        pacer.begin_round(start + pacer.idle_time - 1);
         assert!(!pacer.may_park());
-        pacer.begin_round(start + pacer.rest);
+        pacer.begin_round(start + pacer.idle_time);
         assert!(pacer.may_park());
-        pacer.saw_activity(start + pacer.rest);
+        pacer.saw_activity(start + pacer.idle_time);
         assert!(!pacer.may_park());
     }
 

@@ -13,7 +13,7 @@ pub(super) struct ClockSample {
 }
 
 impl ClockSample {
-    /// What the thread did between two samples.
+    /// Returns how the thread spent the time between two samples.
     pub(super) fn until(&self, later: &Self, clock: &Clock) -> TimeSplit {
         let (from, to) = (&self.clocks, &later.clocks);
         TimeSplit {
@@ -24,8 +24,8 @@ impl ClockSample {
     }
 }
 
-/// Decides why a poll that has ended took long, by samples of its thread's clocks from
-/// before its end and one from after it. `threshold` in ticks.
+/// Decides why a poll that has ended took long. Compares samples of its thread's clocks from
+/// before its end with one from after it. `threshold` is in ticks.
 pub(super) fn cause_of_ended(
     before: [Option<ClockSample>; 2],
     after: &ClockSample,
@@ -47,17 +47,18 @@ pub(super) fn cause_of_ended(
         .unwrap_or(Cause::Unknown)
 }
 
-/// Decides why a poll took long that was never examined: where CPU is contended the
-/// watchdog is late as well. All times in nanoseconds.
+/// Decides why a poll took long that was never examined. That happens where CPU is
+/// contended: then the watchdog is late as well. All times are in nanoseconds.
 ///
-/// `window` is what the thread did between two samples around the poll's end, of which
-/// `covered` lies within the poll. Less than half of the poll proves nothing.
+/// `window` is how the thread spent the time between two samples around the poll's end. The
+/// part of it that lies within the poll is `covered`.
 ///
-/// Within the poll the thread used at least the CPU time of the window less the time outside
-/// the poll: if that is half of the poll, it has computed. If the thread waited for a CPU
-/// for half of the poll's length, or long enough that the poll would otherwise have ended
-/// before the threshold, that is taken as the reason, although part of the wait may precede
-/// the poll. That is sound since a blocked thread accrues no run-queue wait.
+/// - Within the poll the thread used at least the CPU time of the window, less the time outside
+///   the poll. If that is half of the poll, the thread has computed.
+/// - If the thread waited for a CPU for half of the poll's length, that is the cause. It also is
+///   if the poll would have ended before the threshold without that wait. Part of the wait may
+///   precede the poll. The conclusion is sound because a blocked thread accrues no run-queue
+///   wait.
 fn cause(covered: u64, poll: u64, threshold: u64, window: TimeSplit) -> Cause {
     let outside = window.elapsed.saturating_sub(covered);
     let is_most = |time: u64| time.saturating_mul(2) >= poll;
@@ -88,11 +89,19 @@ mod tests {
             cause(poll, poll, 10, window(elapsed, on_cpu, waiting))
         };
         assert_eq!(cause(12, 15, 4, 9), Cause::Preempted);
-        assert_eq!(cause(12, 15, 9, 3), Cause::Preempted, "short without it");
+        assert_eq!(
+            cause(12, 15, 9, 3),
+            Cause::Preempted,
+            "short without the wait"
+        );
         assert_eq!(cause(30, 33, 22, 3), Cause::Cpu);
         assert_eq!(cause(12, 15, 12, 0), Cause::Cpu);
         assert_eq!(cause(12, 15, 2, 1), Cause::Unknown, "blocked in something");
-        assert_eq!(cause(12, 30, 15, 0), Cause::Unknown, "perhaps before it");
+        assert_eq!(
+            cause(12, 30, 15, 0),
+            Cause::Unknown,
+            "CPU time perhaps used before the poll"
+        );
         assert_eq!(cause(12, 12, 0, 0), Cause::Unknown);
     }
 

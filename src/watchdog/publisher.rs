@@ -3,7 +3,8 @@ use crate::clock::Clock;
 use crate::findings::RoundUpdates;
 use crate::offload::Offload;
 
-/// Publishes what a round has found: findings, log events, and the probes that are due.
+/// Publishes the results of a round as findings and log events, and requests the probes that
+/// are due.
 #[derive(Debug)]
 pub(super) struct Publisher {
     offload: Offload,
@@ -38,7 +39,7 @@ impl Publisher {
         }
     }
 
-    /// Has the runtimes probed, if that is due.
+    /// Requests probes of the runtimes, if they are due.
     pub(super) fn probe(&mut self, round: &Round<'_>) {
         let interval = round.state.options.scheduler_lag_interval;
         if round.now.saturating_sub(self.last_probe) < round.clock().ticks_in(interval) {
@@ -46,7 +47,8 @@ impl Publisher {
         }
         self.last_probe = round.now;
         self.offload.probe_runtimes();
-        // Unwrapped pool tasks wake nothing; that there are requests shows here.
+        // An unwrapped pool task does not wake the pool monitor. A round of the watchdog means
+        // that the service handles requests, which may start such tasks.
         round.state.instance.pool_parker.notify();
     }
 }

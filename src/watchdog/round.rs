@@ -4,15 +4,15 @@ use crate::clock::Clock;
 use crate::findings::PollUpdate;
 use crate::state::State;
 
-/// What is the same for all threads that one round examines.
+/// The context of one round, the same for all threads that it examines.
 #[derive(Clone, Copy)]
 pub(super) struct Round<'s> {
     pub(super) state: &'s State,
-    /// When it began, in ticks.
+    /// When the round began, in ticks.
     pub(super) now: u64,
     /// Ticks between two rounds.
     pub(super) tick: u64,
-    /// How late it is.
+    /// How late the round is.
     pub(super) lateness: Duration,
     /// The watchdog was late recently.
     pub(super) is_cpu_contended: bool,
@@ -23,7 +23,7 @@ impl<'s> Round<'s> {
         self.state.clock()
     }
 
-    /// In ticks.
+    /// Returns the threshold in ticks.
     pub(super) fn threshold(&self) -> u64 {
         self.state.instance.poll_config.threshold
     }
@@ -33,7 +33,7 @@ impl<'s> Round<'s> {
 #[derive(Debug, Default)]
 pub(super) struct RoundResult {
     pub(super) updates: Vec<PollUpdate>,
-    /// Blocking polls that ended and found no room in their thread's queue.
+    /// How many blocking polls ended and found no room in their thread's queue.
     pub(super) lost: u64,
     /// A poll is in progress, or one has ended.
     pub(super) is_active: bool,

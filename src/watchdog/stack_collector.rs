@@ -8,23 +8,22 @@ use crate::capture::{CaptureOutcome, Hints, PendingStack, RunState, Stack, Threa
 use crate::model::CallKind;
 use crate::slot::{InProgress, Slot};
 
-/// Distinct stacks of one poll that are kept.
+/// How many distinct stacks of one poll are kept.
 const MAX_STACKS: usize = 4;
 
-/// How long a round waits for the names of a stack's functions, most of which were read
-/// before.
-const NAMING: Duration = Duration::from_millis(2);
+/// How long a round waits until a stack's functions are named. Most names are cached.
+const NAMING_TIME: Duration = Duration::from_millis(2);
 
 /// The stacks of one poll: read when it has lasted 1, 2, 4, 8… thresholds.
 #[derive(Debug)]
 pub(super) struct StackCollector {
-    /// Distinct ones, the latest last.
+    /// Distinct stacks, the latest last.
     seen: Vec<SeenStack>,
-    /// One whose functions are being named.
+    /// A stack whose functions are being named.
     pending: Option<Requested>,
-    /// The age of the poll, in ticks, from which the next one is read.
+    /// The age of the poll at which the next stack is due, in ticks.
     next_at: u64,
-    /// What the last stack of this kind showed, if this poll has none of its own.
+    /// What the last stack of the same kind showed, if this poll has no stack of its own.
     assumed: Hints,
 }
 
@@ -56,29 +55,32 @@ impl StackCollector {
         &self.seen
     }
 
-    /// Whether a stack was read whose functions are not named yet.
+    /// Returns whether a stack was read whose functions are not named yet.
     pub(super) fn awaits_names(&self) -> bool {
         self.pending.is_some()
     }
 
-    /// What the stacks show, or are assumed to show.
+    /// Returns what the stacks show, or are assumed to show.
     pub(super) fn hints(&self) -> Hints {
         let seen = self.seen.iter().map(|seen| seen.stack.hints());
-        let pending = self.pending.as_ref().and_then(|asked| asked.stack.hints());
+        let pending = self
+            .pending
+            .as_ref()
+            .and_then(|requested| requested.stack.hints());
         seen.chain(pending).fold(self.assumed, Hints::or)
     }
 
-    /// Whether inlined functions would show in one of the stacks.
+    /// Returns whether inlined functions would show in one of the stacks.
     pub(super) fn shows_inlined(&self) -> bool {
         self.seen.iter().any(|seen| seen.stack.shows_inlined())
     }
 
-    /// Takes a stack whose names have been read meanwhile.
+    /// Takes the pending stack if its functions have been named meanwhile.
     pub(super) fn collect_pending(&mut self, round: &Round<'_>, reader: &mut Reader) {
         self.collect(Duration::ZERO, round, reader);
     }
 
-    /// Reads a stack if one is due at this age of the poll. Whether it was due.
+    /// Reads a stack if one is due at this age of the poll. Returns whether it was due.
     pub(super) fn read_if_due(
         &mut self,
         poll: &InProgress,
@@ -92,7 +94,7 @@ impl StackCollector {
             return false;
         }
         let outcome = self.read(poll, observed, target, round, reader);
-        // A thread that moved while it was read may stand still at the next tick.
+        // A thread that moved while its stack was copied is tried again at the next tick.
         while outcome != Err(CaptureOutcome::Moved) && self.next_at <= elapsed {
             self.next_at = self.next_at.saturating_mul(2).max(1);
         }
@@ -127,7 +129,7 @@ impl StackCollector {
         match requested {
             Ok(stack) => {
                 self.pending = Some(Requested { key, stack });
-                self.collect(NAMING, round, reader);
+                self.collect(NAMING_TIME, round, reader);
                 Ok(())
             }
             Err(outcome) => {
@@ -141,9 +143,9 @@ impl StackCollector {
     }
 
     /// Takes the pending stack once its functions are named.
-    fn collect(&mut self, patience: Duration, round: &Round<'_>, reader: &mut Reader) {
+    fn collect(&mut self, timeout: Duration, round: &Round<'_>, reader: &mut Reader) {
         let pending = self.pending.as_mut();
-        let Some(named) = pending.and_then(|pending| pending.stack.within(patience)) else {
+        let Some(named) = pending.and_then(|pending| pending.stack.within(timeout)) else {
             return;
         };
         let Some(Requested { key, .. }) = self.pending.take() else {

@@ -15,7 +15,7 @@ use crate::sys::{self, FreshThread};
 
 const NAME: &str = "health-watchdog";
 
-/// The running thread; it stops when this is dropped.
+/// Owns the watchdog's thread, which stops when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Watchdog {
     state: Arc<State>,
@@ -28,15 +28,16 @@ impl Watchdog {
         let (ready, started) = sync_channel(1);
         let (thread_state, thread_stop) = (Arc::clone(&state), Arc::clone(&stop));
         sys::spawn(NAME, move |fresh: FreshThread| {
-            // Made on this thread: what it opens belongs to this thread's descriptor table.
+            // Created on the new thread, because the descriptors it opens belong to that
+            // thread's own table.
             let runner = Runner::new(fresh, thread_state, thread_stop, offload);
             let _ = ready.send(());
             drop(ready);
             runner.run();
         })
         .map_err(|source| Kind::Thread { name: NAME, source })?;
-        // `build_info` says how threads are read, so wait until that is known. An error
-        // means that the thread has panicked; then nothing is watched.
+        // Waits until the capture mode is known, because `build_info` reports it. An error
+        // means that the thread has panicked. Then no thread is watched.
         let _ = started.recv();
         Ok(Self { state, stop })
     }
@@ -44,7 +45,7 @@ impl Watchdog {
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
-        // `Release` by convention: the thread reads nothing that was written before.
+        // `Release` by convention: it publishes nothing but the flag itself.
         self.stop.store(true, Ordering::Release);
         self.state.instance.poll_config.parker.unpark();
     }
@@ -56,8 +57,9 @@ struct Runner {
     pacer: Pacer,
     threads: WatchedThreads,
     reader: Reader,
-    /// Dropped last: the offload thread then releases the [`State`] after this thread has.
-    /// The state may own descriptors that mean something else in this thread's table.
+    /// Declared last, so dropped last: the offload thread then releases the [`State`] after
+    /// this thread has. The state may own descriptors that refer to other files in this
+    /// thread's table.
     publisher: Publisher,
 }
 
@@ -87,8 +89,8 @@ impl Runner {
                 self.sleep();
                 continue;
             }
-            // Announce it first, then do one more round a tick later: by then every poll
-            // that began before workers could see the announcement is visible here.
+            // Announces that it parks, then does one more round a tick later. By then this
+            // thread sees every poll that began before workers could see the announcement.
             parker.set_parked(true);
             self.sleep();
             if !self.round() {
@@ -111,12 +113,12 @@ impl Runner {
         self.state.metrics.lateness.record_exclusive(bounds, late);
     }
 
-    /// Examines every thread. Whether any of them polls.
+    /// Examines every thread. Returns whether any of them polls.
     fn round(&mut self) -> bool {
         let now = self.state.clock().ticks();
         self.pacer.begin_round(now);
         self.state.watchdog_rounds.begin();
-        // Only a bug panics in here. The service must not notice, and the next round must
+        // A panic in here is a bug. It must not affect the service, and the next round must
         // take place.
         let examined = catch_unwind(AssertUnwindSafe(|| self.examine_all(now)));
         let is_active = examined.unwrap_or_else(|_| {

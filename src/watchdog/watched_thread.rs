@@ -11,11 +11,11 @@ use crate::instance::Instance;
 use crate::model::Cause;
 use crate::slot::{EndedPoll, InProgress, Slot};
 
-/// All threads that have polled a request of this instance and still live.
+/// All living threads that have polled a request of this instance.
 #[derive(Default)]
 pub(super) struct WatchedThreads {
     list: Vec<WatchedThread>,
-    /// Of the registry of slots, when the list was last refreshed.
+    /// The generation of the slot registry when the list was last refreshed.
     generation: u64,
 }
 
@@ -24,15 +24,15 @@ impl WatchedThreads {
         self.list.iter_mut()
     }
 
-    /// Forgets all threads: the next refresh begins anew.
+    /// Forgets all threads. The next refresh lists them again.
     pub(super) fn reset(&mut self) {
         self.list.clear();
         self.generation = u64::MAX;
     }
 
-    /// Updates the list if threads have started or ended. What a thread left in its slot
-    /// before it ended is still read in the round that follows; the slot is removed with
-    /// the next change. Returns how many blocking polls were lost with threads that ended.
+    /// Updates the list if threads have started or ended. The next round still reads what a
+    /// thread recorded in its slot before it ended. The slot is removed with the next change.
+    /// Returns how many blocking polls were lost with threads that ended.
     pub(super) fn refresh(&mut self, instance: &Instance, reader: &mut Reader) -> u64 {
         let Some(changed) = instance.slots.refresh(&mut self.generation) else {
             return 0;
@@ -61,7 +61,7 @@ impl WatchedThreads {
     }
 }
 
-/// One thread of the service, and what is known of its polls.
+/// One thread of the service, and what is known about its polls.
 pub(super) struct WatchedThread {
     slot: Arc<Slot>,
     name: Arc<str>,
@@ -71,12 +71,12 @@ pub(super) struct WatchedThread {
     /// The blocking poll that the last round saw in progress.
     last: Option<SeenPoll>,
     investigation: Option<Investigation>,
-    /// The thread's clocks at the last round before the poll that is investigated.
+    /// The thread's clocks at the last round before the investigated poll.
     sample_before: Option<ClockSample>,
     announced: Option<Announced>,
 }
 
-/// The poll that was announced last, and what was said of it.
+/// The poll that was announced last, and what was announced.
 #[derive(Clone, Copy, Debug)]
 struct Announced {
     sequence: u64,
@@ -98,7 +98,7 @@ impl WatchedThread {
         }
     }
 
-    /// Examines the thread once, and adds what was found to the result of the round.
+    /// Examines the thread once, and adds what it finds to the result of the round.
     pub(super) fn examine(
         &mut self,
         round: &Round<'_>,
@@ -113,7 +113,7 @@ impl WatchedThread {
         }
         self.activity = activity;
         result.had_running |= self.last.is_some();
-        // The slot before its ended polls, see `observe`.
+        // The slot is read before its ended polls, as `observe` requires.
         let poll = self.slot.read();
         let mut ended = Vec::new();
         result.lost += self.slot.take_ended(|poll| ended.push(poll));
@@ -133,18 +133,18 @@ impl WatchedThread {
             round.threshold(),
             |observation| observations.push(observation),
         );
-        // Two rounds' worth of a chance to learn the cause.
-        let patience = round.threshold() + round.tick;
+        // At least two rounds have a chance to find the cause.
+        let announce_at = round.threshold() + round.tick;
         let updates = observations.into_iter();
         result
             .updates
-            .extend(updates.map(|observation| self.update(observation, patience)));
+            .extend(updates.map(|observation| self.update(observation, announce_at)));
         if self.last.is_none() && poll.is_none() {
             self.investigation = None;
         }
     }
 
-    /// Names the cause of an ended poll that has none, and counts the poll under it.
+    /// Finds the cause of an ended poll that has none, and counts the poll under it.
     fn count_ended(&self, poll: &mut EndedPoll, round: &Round<'_>, reader: &Reader) {
         if poll.cause != Cause::Unknown {
             return;
@@ -176,8 +176,8 @@ impl WatchedThread {
         }
     }
 
-    /// Samples the clocks, should the next poll begin and end between two rounds. A sample
-    /// from before a poll is kept while the poll is investigated.
+    /// Samples the clocks, in case the next poll begins and ends between two rounds. While a
+    /// poll is investigated, the sample from before it is kept.
     fn sample_in_advance(
         &mut self,
         poll: Option<&InProgress>,
@@ -191,11 +191,11 @@ impl WatchedThread {
         }
     }
 
-    /// Finds out more about a poll that is no longer short.
+    /// Investigates a poll that is no longer short.
     fn investigate(&mut self, poll: &InProgress, round: &Round<'_>, reader: &mut Reader) {
         let elapsed = round.now.saturating_sub(poll.start);
-        // Most polls are young when they are first seen, and have ended by the next round.
-        // While CPU is contended that round may come late.
+        // Most polls are young when they are first seen and have ended by the next round. If
+        // CPU is contended, that round may come late.
         if elapsed < round.tick / 2 && !round.is_cpu_contended {
             return;
         }
@@ -217,10 +217,10 @@ impl WatchedThread {
         investigation.filter(|investigation| investigation.sequence == sequence)
     }
 
-    /// Adds to an observation what was found out about its poll. A poll is announced when
-    /// its cause and place are known, or at the age of `patience` (in ticks); and once more
-    /// if they become known after that.
-    fn update(&mut self, observation: Observation, patience: u64) -> PollUpdate {
+    /// Adds the diagnosis of the poll to an observation. A poll is announced when its cause and
+    /// place are known, or at the age of `announce_at` (in ticks). It is announced once more if
+    /// they become known after that.
+    fn update(&mut self, observation: Observation, announce_at: u64) -> PollUpdate {
         let sequence = observation.sequence();
         let investigation = self.investigation_of(sequence);
         let awaits_names = investigation.is_some_and(Investigation::awaits_names);
@@ -239,13 +239,13 @@ impl WatchedThread {
             .announced
             .filter(|announced| announced.sequence == sequence);
         update.is_new = match announced {
-            // What is not known yet may be at the next round.
+            // What is not known yet may be known at the next round.
             None => {
                 let may_wait = cause == Cause::Unknown || awaits_names;
-                let is_young = observation.is_running() && observation.ticks() < patience;
+                let is_young = observation.is_running() && observation.ticks() < announce_at;
                 !(is_young && may_wait)
             }
-            // The handler was not to blame and now is, or its place has become known.
+            // The handler is to blame and was not before, or its place has become known.
             Some(before) => {
                 cause.blames_handler()
                     && (!before.cause.blames_handler() || (has_place && !before.has_place))

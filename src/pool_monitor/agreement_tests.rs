@@ -1,6 +1,6 @@
-//! What is known of a blocking pool on stable tokio, compared with what tokio itself says
-//! under `tokio_unstable`. Run alone (`ci/test.sh`): the threads of other tests would delay
-//! the samples.
+//! Compares the figures sampled on stable tokio with tokio's own figures under
+//! `tokio_unstable`. `ci/test.sh` runs this test alone, because the threads of other tests
+//! would delay the samples.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -26,12 +26,12 @@ const DEADLINE: Duration = Duration::from_secs(10);
 fn wait_for(clock: &Clock, deadline: Duration, mut condition: impl FnMut() -> bool) {
     let end = clock.ticks() + clock.ticks_in(deadline);
     while !condition() {
-        assert!(clock.ticks() < end, "the condition does not hold in time");
+        assert!(clock.ticks() < end, "the condition did not hold in time");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
 
-/// Keeps this many pool threads busy as long as the senders live.
+/// Keeps this many pool threads busy while the returned senders live.
 fn keep_busy(runtime: &Runtime, tasks: usize) -> Vec<Sender<()>> {
     let (begin, begun) = channel();
     let hold = |_| {
@@ -85,9 +85,9 @@ impl Comparison {
             samples: 0,
             agree: [0; 3],
         };
-        // Until it is known what an idle thread looks like.
+        // Waits until the signature of idle threads has been learnt.
         wait_for(comparison.state.clock(), DEADLINE, || {
-            // A probe that is polled on a worker tells the name of the runtime's threads.
+            // A probe that is polled on a worker reports the name of the runtime's threads.
             comparison.state.probe_runtimes();
             let estimate = comparison.estimate();
             estimate.threads.is_some() && estimate.idle.is_some()
@@ -104,7 +104,7 @@ impl Comparison {
         self.pool().pool.sample().unwrap_or_default()
     }
 
-    /// Takes one sample. One during which the pool changes cannot be compared.
+    /// Takes one sample. Discards it if the pool changes meanwhile.
     fn sample(&mut self) {
         let exact = || self.pool().exact.unwrap();
         let before = exact();
@@ -133,7 +133,7 @@ fn estimates_agree_with_tokios_own_figures() {
     let mut comparison = Comparison::new("agree");
     let mut load = Vec::new();
     for round in 0.. {
-        // More and more, above the limit, some, none.
+        // The load rises, exceeds the limit, falls, and ends.
         match round % 12 {
             0 => load.clear(),
             1..=8 => load.push(keep_busy(&comparison.runtime, 4)),
@@ -158,7 +158,7 @@ fn estimates_agree_with_tokios_own_figures() {
     assert!(shares.iter().all(|share| *share >= 0.98), "{shares:?}");
     drop(load);
 
-    // Files: very short tasks that change during a sample.
+    // `tokio::fs` runs very short tasks, which begin and end during a sample.
     let mut comparison = Comparison::new("files");
     let running = Arc::new(());
     for _ in 0..4 {

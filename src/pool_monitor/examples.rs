@@ -7,18 +7,19 @@ use crate::findings::PoolExample;
 use crate::inspect::{InspectRequest, Inspection};
 use crate::state::State;
 
-/// What the longest-running tasks are doing. The functions of their stacks are named while
-/// the monitor continues.
+/// What the longest-running tasks are doing. The functions of their stacks are named in the
+/// background.
 #[derive(Debug, Default)]
 pub(super) struct Examples {
     list: Vec<(PoolExample, Inspection)>,
 }
 
-/// How long the monitor waits for inspections in total, where CPU is contended.
-const PATIENCE: Duration = Duration::from_millis(400);
+/// After this time no further inspection is requested. It is reached only where CPU is
+/// contended.
+const TIMEOUT: Duration = Duration::from_millis(400);
 
-/// How long one round waits for names, most of which were read before.
-const NAMING: Duration = Duration::from_millis(2);
+/// How long one round waits until a stack's functions are named. Most names are cached.
+const NAMING_TIME: Duration = Duration::from_millis(2);
 
 impl Examples {
     /// Inspects the oldest task of each route and call site, `max` tasks at most.
@@ -50,7 +51,7 @@ impl Examples {
         oldest.sort_by_key(|busy| busy.task.start);
         oldest.truncate(max);
         let clock = &state.instance.clock;
-        let end = clock.ticks() + clock.ticks_in(PATIENCE);
+        let end = clock.ticks() + clock.ticks_in(TIMEOUT);
         Self {
             list: oldest
                 .into_iter()
@@ -64,11 +65,11 @@ impl Examples {
         self.list.len()
     }
 
-    /// Whether all functions are named that will be.
+    /// Takes the names that have arrived. Returns whether no further names are expected.
     pub(super) fn are_complete(&mut self) -> bool {
         let mut are_complete = true;
         for (example, inspection) in &mut self.list {
-            are_complete &= inspection.is_complete(NAMING);
+            are_complete &= inspection.is_complete(NAMING_TIME);
             example.cause = inspection.cause();
             if let Some(stack) = &inspection.stack {
                 example.place.clone_from(&stack.place);
@@ -79,7 +80,7 @@ impl Examples {
         are_complete
     }
 
-    /// Whether there are examples, and all of them block on a future.
+    /// Returns whether there are examples and all of them block on a future.
     pub(super) fn all_block_on(&self) -> bool {
         let blocks_on = |(example, _): &(PoolExample, Inspection)| {
             let frames = example.stack.iter();

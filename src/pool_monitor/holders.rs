@@ -4,7 +4,7 @@ use super::task_snapshot::BusyThread;
 use crate::findings::PoolHolder;
 use crate::state::State;
 
-/// Running wrapped tasks, grouped by route and call site: the most threads first.
+/// Groups running wrapped tasks by route and call site, the most threads first.
 pub(super) fn holders(busy_threads: &[&BusyThread], now: u64, state: &State) -> Vec<PoolHolder> {
     struct Group {
         tasks: u64,

@@ -24,19 +24,19 @@ struct LongTask {
     slot: Arc<PoolThreadSlot>,
     sequence: u64,
     examples: Examples,
-    /// Until when the event waits for the names in its stack, in ticks; `None` once it was
-    /// sent.
+    /// The deadline, in ticks, until which the event waits for the names in its stack. `None`
+    /// once the event was sent.
     event_due: Option<u64>,
 }
 
-/// How long the event of a long task waits for the names of its stack.
-const NAMING: Duration = Duration::from_secs(1);
+/// How long the event of a long task waits until its stack's functions are named.
+const NAMING_TIME: Duration = Duration::from_secs(1);
 
-/// New long tasks that one round inspects.
+/// How many new long tasks one round inspects.
 const MAX_NEW: usize = 4;
 
 impl LongTasks {
-    /// Whether an event waits to be sent.
+    /// Returns whether an event waits to be sent.
     pub(super) fn have_pending_events(&self) -> bool {
         self.0.iter().any(|task| task.event_due.is_some())
     }
@@ -81,7 +81,7 @@ impl LongTasks {
                 slot: Arc::clone(&busy.slot),
                 sequence: busy.task.sequence,
                 examples: Examples::of_oldest(&[busy], 1, now, state),
-                event_due: Some(now + clock.ticks_in(NAMING)),
+                event_due: Some(now + clock.ticks_in(NAMING_TIME)),
             });
         }
     }
@@ -92,7 +92,7 @@ impl LongTask {
         Arc::ptr_eq(&self.slot, &busy.slot) && self.sequence == busy.task.sequence
     }
 
-    /// Updates the finding. False if the task has ended.
+    /// Updates the finding. Returns false if the task has ended.
     fn update(&mut self, now: u64, state: &State, offload: &Offload) -> bool {
         let is_over = !self.slot.is_in(self.sequence);
         if !is_over {

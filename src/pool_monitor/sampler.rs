@@ -29,7 +29,7 @@ impl Sampler {
         }
     }
 
-    /// Returns one view for each pool, in the same order.
+    /// Samples all pools. Returns one view per pool, in the same order.
     pub(super) fn sample<'t>(
         &mut self,
         pools: &[ObservedPool],
@@ -55,7 +55,7 @@ impl Sampler {
                 None => is_only,
             };
             let queued_tasks: Vec<_> = tasks.queued_tasks.iter().filter(is_here).collect();
-            // The sum also has the tasks that found no room in the queue's list.
+            // The sum includes tasks that found no room in the queue's list.
             let queued = if is_only {
                 tasks.sums.queued
             } else {
@@ -79,7 +79,7 @@ impl Sampler {
         views
     }
 
-    /// How many threads a pool has, and how many of them are idle.
+    /// Returns how many threads a pool has, and how many of them are idle.
     fn count_threads(
         &mut self,
         observed: &ObservedPool,
@@ -97,7 +97,7 @@ impl Sampler {
             return (None, None);
         };
         let threads = self.names.named(name);
-        // Threads of pools with one name cannot be told apart.
+        // The threads of pools with the same thread name cannot be told apart.
         let is_namesake =
             |other: &&ObservedPool| !is_hooked(other) && other.pool.thread_name() == Some(name);
         let namesakes: Vec<_> = pools.iter().filter(is_namesake).collect();
@@ -111,13 +111,13 @@ impl Sampler {
     }
 }
 
-/// Whether the threads of a pool are counted by tokio's hooks.
+/// Returns whether the threads of a pool are counted by tokio's hooks.
 fn is_hooked(observed: &ObservedPool) -> bool {
     observed.pool.hooked_threads(observed.workers).is_some()
 }
 
-/// Which pool each busy thread belongs to: as the hooks say, else by the runtime that its
-/// task was put on. `None` if that is unknown.
+/// Returns the index of the pool that each busy thread belongs to. The hooks decide, otherwise
+/// the runtime on which its task was spawned. `None` if that is unknown.
 fn assign(busy_threads: &[BusyThread], pools: &[ObservedPool]) -> Vec<Option<usize>> {
     let mut hooked = HashMap::new();
     for (index, observed) in pools.iter().enumerate() {
@@ -133,7 +133,7 @@ fn assign(busy_threads: &[BusyThread], pools: &[ObservedPool]) -> Vec<Option<usi
             (None, [_]) => Some(0),
             (None, _) => None,
         };
-        // A hooked pool would have told.
+        // A hooked pool would have listed the thread.
         index.filter(|index| pools.get(*index).is_some_and(|pool| !is_hooked(pool)))
     };
     busy_threads

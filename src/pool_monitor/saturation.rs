@@ -7,27 +7,27 @@ use crate::findings::{PoolFinding, PoolFindingKind, Transition};
 use crate::runtime::{Pool, Saturation};
 use crate::state::State;
 
-/// How many examples a finding has, and how many stacks are read to find a deadlock.
+/// How many examples a finding has, and how many stacks are read to detect a deadlock.
 const EXAMPLES: usize = 3;
 const DEADLOCK_STACKS: usize = 8;
 
 /// When stacks are requested again, if not all could be read.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
-/// One stretch of time in which a pool is saturated, short interruptions included.
+/// One period in which a pool is saturated. Short interruptions belong to it.
 #[derive(Debug)]
 pub(super) struct SaturationIncident {
     finding: PoolFinding,
-    /// Its number in the store, once it has lasted long enough.
+    /// The finding's number in the store; `None` until the saturation has lasted long enough.
     number: Option<u64>,
-    /// Whether its beginning was logged.
+    /// Whether the beginning was logged.
     pub(super) is_logged: bool,
     examples: Examples,
-    /// When they were requested, in ticks.
+    /// When the examples were requested, in ticks.
     requested_at: u64,
-    /// An event that waits for the names in their stacks, and until when.
+    /// An event that waits until the examples' functions are named, and its deadline in ticks.
     pending_event: Option<(Transition, u64)>,
-    /// When it began, and when the pool was last seen saturated; in ticks.
+    /// When the saturation began, and when the pool was last seen saturated; in ticks.
     since: u64,
     last_saturated: u64,
     /// The state of the pool when it last made progress, and when that was.
@@ -36,17 +36,18 @@ pub(super) struct SaturationIncident {
     stuck: StuckState,
 }
 
-/// What was found out about a time without progress.
+/// What was done and found out about a period without progress.
 #[derive(Debug, Default)]
 struct StuckState {
     /// Stacks were requested.
     is_requested: bool,
-    /// All of them were read.
+    /// All requested stacks were read.
     is_examined: bool,
     is_logged: bool,
 }
 
-/// Differs from an earlier one if the pool has made any progress.
+/// The state of a pool's tasks and threads. It differs from an earlier snapshot if the pool has
+/// made any progress.
 #[derive(Debug, PartialEq, Eq)]
 struct ProgressSnapshot {
     steps: u64,
@@ -68,9 +69,9 @@ pub(super) struct PoolCheck<'c> {
     pub(super) pool: &'c Pool,
     pub(super) view: &'c PoolView<'c>,
     pub(super) saturation: Saturation,
-    /// Starts and ends of wrapped tasks so far.
+    /// How many wrapped tasks have started plus how many have ended.
     pub(super) steps: u64,
-    /// Since when the task or probe that has been queued longest waits, in ticks.
+    /// When the task or probe that has been queued longest was queued, in ticks.
     pub(super) oldest: Option<u64>,
 }
 
@@ -101,8 +102,8 @@ impl SaturationIncident {
         &self.finding
     }
 
-    /// Updates the finding by one check. Returns the transition to log, if any. The incident
-    /// has ended when its finding says so.
+    /// Updates the finding after one check. Returns the transition to log, if any. The incident
+    /// has ended once its finding `is_over`.
     pub(super) fn update(
         &mut self,
         check: &PoolCheck<'_>,
@@ -148,16 +149,17 @@ impl SaturationIncident {
         transition
     }
 
-    /// Called after its end. Whether all functions are named that will be.
+    /// Updates the examples of an incident that has ended. Returns whether no further names are
+    /// expected.
     pub(super) fn finish_names(&mut self, now: u64, state: &State) -> bool {
-        const PATIENCE: Duration = Duration::from_secs(10);
+        const TIMEOUT: Duration = Duration::from_secs(10);
         let Some(number) = self.number else {
             return true;
         };
         let are_complete = self.examples.are_complete();
         self.finding.examples = self.examples.list(EXAMPLES);
         state.pool_findings.update(number, &self.finding);
-        are_complete || now.saturating_sub(self.last_saturated) > state.clock().ticks_in(PATIENCE)
+        are_complete || now.saturating_sub(self.last_saturated) > state.clock().ticks_in(TIMEOUT)
     }
 
     fn request_examples(&mut self, check: &PoolCheck<'_>, state: &State) {
@@ -167,13 +169,13 @@ impl SaturationIncident {
     }
 
     fn schedule_event(&mut self, transition: Transition, check: &PoolCheck<'_>, state: &State) {
-        /// Names that were not read before take longer than one check.
-        const PATIENCE: Duration = Duration::from_millis(300);
-        let patience = state.clock().ticks_in(PATIENCE);
-        self.pending_event = Some((transition, check.now.saturating_add(patience)));
+        /// Names that are not cached take longer than one check.
+        const TIMEOUT: Duration = Duration::from_millis(300);
+        let timeout = state.clock().ticks_in(TIMEOUT);
+        self.pending_event = Some((transition, check.now.saturating_add(timeout)));
     }
 
-    /// The pending event, once functions are named or it has waited long enough.
+    /// Takes the pending event if its examples are named or it has waited long enough.
     fn take_due_event(&mut self, check: &PoolCheck<'_>) -> Option<Transition> {
         let are_complete = self.examples.are_complete();
         self.finding.examples = self.examples.list(EXAMPLES);
@@ -211,7 +213,7 @@ impl SaturationIncident {
             None => sample.queued,
         };
         finding.most_queued = finding.most_queued.max(finding.queued);
-        // A thread that took over a worker's core is accounted for, too.
+        // A pool thread that runs a worker, because of `block_in_place`, is accounted for, too.
         let explained = sample.running + state.instance.tasks.sums().in_place;
         finding.not_wrapped = sample
             .busy()
@@ -239,7 +241,7 @@ impl SaturationIncident {
             return;
         }
         self.finding.no_progress = Some(clock.duration(stuck));
-        // Where CPU is contended, some stacks cannot be read at once.
+        // If CPU is contended, some stacks cannot be read at the first attempt.
         let since = check.now.saturating_sub(self.requested_at);
         let is_due = !self.stuck.is_requested || since >= clock.ticks_in(RETRY_INTERVAL);
         if is_due && self.pending_event.is_none() && !self.stuck.is_examined {
@@ -252,8 +254,8 @@ impl SaturationIncident {
     }
 }
 
-/// `None` if the pool makes progress for certain: a thread runs, or its wait has a time
-/// limit.
+/// Takes a snapshot. Returns `None` if the pool is certain to make progress: a thread runs, or
+/// waits with a time limit.
 fn snapshot(check: &PoolCheck<'_>, sampler: &mut Sampler) -> Option<ProgressSnapshot> {
     let busy_threads = &check.view.busy_threads;
     let mut threads = Vec::with_capacity(busy_threads.len());
@@ -265,7 +267,7 @@ fn snapshot(check: &PoolCheck<'_>, sampler: &mut Sampler) -> Option<ProgressSnap
             switches: sampler.reader.switches_while_waiting(thread)?,
         });
     }
-    // A thread that finished an unwrapped task would have taken the probe.
+    // Covers unwrapped tasks: a thread that finished one would have taken the probe.
     let probe = check.pool.probe.waits_since()?;
     (!threads.is_empty()).then_some(ProgressSnapshot {
         steps: check.steps,

@@ -18,18 +18,18 @@ use crate::sys::{self, FreshThread};
 
 const NAME: &str = "health-pool";
 
-/// Sampling takes at most one part in this many of the time.
+/// Sampling takes at most one part in this many of the monitor's time.
 const MAX_SHARE: u32 = 50;
 
-/// Between two rounds while tasks run and none is queued. A new task wakes the monitor, but
-/// not right after a round.
+/// The time between two rounds while tasks run and none is queued. A new task wakes the
+/// monitor, but not within [`MIN_INTERVAL`] after a round.
 const SLOW_INTERVAL: Duration = Duration::from_secs(1);
-const REST: Duration = Duration::from_millis(100);
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Longer than a probe waits where a thread is idle or may be started for it.
-const PROBE_PATIENCE: Duration = Duration::from_millis(20);
+/// A probe waits less than this if a thread is idle or may be started for it.
+const MAX_UNCONTENDED_WAIT: Duration = Duration::from_millis(20);
 
-/// The running thread; it stops when this is dropped.
+/// Owns the monitor's thread, which stops when this is dropped.
 #[derive(Debug)]
 pub(crate) struct PoolMonitor {
     state: Arc<State>,
@@ -41,8 +41,8 @@ impl PoolMonitor {
         let stop = Arc::new(AtomicBool::new(false));
         let (thread_state, thread_stop) = (Arc::clone(&state), Arc::clone(&stop));
         sys::spawn(NAME, move |fresh: FreshThread| {
-            // What it opens must not count against the service's limit. Where that fails
-            // (before Linux 5.9), it does.
+            // The files it opens must not count against the service's limit. They do where
+            // this fails (before Linux 5.9).
             let _ = sys::unshare_descriptors(fresh);
             Monitor::new(thread_state, thread_stop, offload).run();
         })
@@ -72,7 +72,7 @@ struct Monitor {
     stop: Arc<AtomicBool>,
     sampler: Sampler,
     incidents: HashMap<RuntimeId, SaturationIncident>,
-    /// Ended; the functions of some of their stacks are not named yet.
+    /// Ended incidents whose stacks have functions that are not named yet.
     unnamed: Vec<SaturationIncident>,
     long_tasks: LongTasks,
     /// When each pool was last probed, and when its saturation was last logged; in ticks.
@@ -80,9 +80,9 @@ struct Monitor {
     last_logged: HashMap<RuntimeId, u64>,
     /// When the last round began, in ticks.
     last_round: u64,
-    /// CPU time of the last sample. Without what a finding costs, which is rare.
+    /// CPU time of the last sample, without the cost of a finding, which is rare.
     sample_cost: Duration,
-    /// Dropped last, see the watchdog's `Runner`.
+    /// Declared last, so dropped last. See the watchdog's `Runner`.
     offload: Offload,
 }
 
@@ -112,12 +112,12 @@ impl Monitor {
                 std::thread::park_timeout(SAMPLE_INTERVAL.max(self.sample_cost * MAX_SHARE));
                 continue;
             }
-            std::thread::park_timeout(REST.max(self.sample_cost * MAX_SHARE));
+            std::thread::park_timeout(MIN_INTERVAL.max(self.sample_cost * MAX_SHARE));
             if state.pool_rounds.is_requested() {
                 continue;
             }
-            // Announce it first, then do one more round: a task that was queued before the
-            // announcement was visible is seen then.
+            // Announces that it parks, then does one more round. That round sees any task that
+            // was queued before the announcement was visible.
             parker.set_parked(true);
             match self.round() {
                 Urgency::Fast => {}
@@ -140,7 +140,7 @@ impl Monitor {
         let state = Arc::clone(&self.state);
         state.pool_rounds.begin();
         let now = state.clock().ticks();
-        // Only a bug panics in here. The service must not notice, and the next round must
+        // A panic in here is a bug. It must not affect the service, and the next round must
         // take place.
         let checked = catch_unwind(AssertUnwindSafe(|| self.check_all(&state, now)));
         let urgency = checked.unwrap_or_else(|_| {
@@ -156,7 +156,7 @@ impl Monitor {
         let pools = state.runtimes.pools();
         self.forget_all_but(&pools);
         let tasks = TaskSnapshot::take(&state.instance);
-        // CPU time, not elapsed time: that grows where CPU is contended.
+        // CPU time, because elapsed time grows where CPU is contended.
         let before = own_cpu_time();
         let views = self.sampler.sample(&pools, &tasks);
         let cost = own_cpu_time().saturating_sub(before);
@@ -182,7 +182,7 @@ impl Monitor {
         }
     }
 
-    /// Forgets what was kept about runtimes that are no longer observed.
+    /// Forgets runtimes that are no longer observed.
     fn forget_all_but(&mut self, pools: &[ObservedPool]) {
         let is_observed = |id: &RuntimeId| pools.iter().any(|observed| observed.id == *id);
         self.incidents.retain(|id, _| is_observed(id));
@@ -202,17 +202,17 @@ impl Monitor {
         pool.set_sample(view.sample);
         let probe = pool.probe.waits_since();
         let waited = probe.map(|sent| now.saturating_sub(sent));
-        let patience = state.clock().ticks_in(PROBE_PATIENCE);
-        let saturation = view.sample.saturation(pool.max(), (waited, patience));
+        let max_wait = state.clock().ticks_in(MAX_UNCONTENDED_WAIT);
+        let saturation = view.sample.saturation(pool.max(), (waited, max_wait));
         let queued_since = view.queued_tasks.iter().map(|task| task.since);
         let oldest = queued_since.chain(probe).min();
-        // At the last round it was not saturated.
+        // It was not saturated at the last round.
         let since = oldest.unwrap_or(now).max(self.last_round).min(now);
         pool.add_saturated_time(now, saturation.is_saturated, since);
         if saturation.wants_probe && probe.is_none() {
             if !saturation.is_full {
-                // What is unknown now may be known in a moment, without a thread being
-                // started for a probe.
+                // What is unknown now may be known by the next interval. A probe sent at once
+                // might start a thread for nothing.
                 self.last_probe.entry(id).or_insert(now);
             }
             self.request_probe(observed, now);
@@ -243,7 +243,7 @@ impl Monitor {
         }
     }
 
-    /// Logs a transition of an incident if that is due, and removes an incident that has
+    /// Logs a transition of an incident if an event is due. Removes the incident if it has
     /// ended.
     fn log(&mut self, id: RuntimeId, transition: Option<Transition>) {
         let Some(incident) = self.incidents.get_mut(&id) else {
@@ -267,7 +267,7 @@ impl Monitor {
             None => false,
         };
         let finding = incident.finding();
-        // An incident that ended before its beginning could be logged has both logged.
+        // If an incident ended before its beginning was logged, both are logged now.
         let is_late = transition == Some(Transition::Began) && finding.is_over;
         let end = is_late.then_some(Transition::Ended);
         for transition in transition.into_iter().chain(end).filter(|_| is_due) {
@@ -292,7 +292,8 @@ impl Monitor {
     }
 }
 
-/// CPU time of the calling thread; 0 where nothing costly is read.
+/// Returns the CPU time of the calling thread, or 0 where it cannot be read. There a sample
+/// reads nothing costly.
 fn own_cpu_time() -> Duration {
     let nanos = sys::cpu_nanos(sys::thread_id());
     Duration::from_nanos(nanos.unwrap_or(0))

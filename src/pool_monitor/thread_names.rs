@@ -1,9 +1,8 @@
 use std::collections::HashMap;
 
-/// The threads of this process by name, as the kernel has it.
+/// The threads of this process, by the names that the kernel has for them.
 ///
-/// A name takes 7 µs to read and is read twice for each thread; listing the threads takes
-/// 1 µs for each.
+/// Listing takes 1 µs per thread. Reading a name takes 7 µs, which is done twice per thread.
 #[derive(Debug, Default)]
 pub(super) struct ThreadNames {
     by_thread: HashMap<i32, Name>,
@@ -12,15 +11,15 @@ pub(super) struct ThreadNames {
 #[derive(Debug)]
 struct Name {
     name: String,
-    /// How often it was read: a new thread carries its parent's name for a moment.
-    readings: u8,
+    /// How often it was read. A new thread has its parent's name for a moment.
+    reads: u8,
 }
 
-/// The second reading, in the next round, is right.
-const READINGS: u8 = 2;
+/// The second read, one round later, returns the thread's own name.
+const READS: u8 = 2;
 
 impl ThreadNames {
-    /// Updates the list. False where threads cannot be listed.
+    /// Updates the list. Returns false where threads cannot be listed.
     pub(super) fn refresh(&mut self) -> bool {
         let Ok(entries) = std::fs::read_dir("/proc/self/task") else {
             return false;
@@ -32,10 +31,10 @@ impl ThreadNames {
                 continue;
             };
             let name = match self.by_thread.remove(&thread) {
-                Some(known) if known.readings >= READINGS => known,
+                Some(known) if known.reads >= READS => known,
                 known => Name {
                     name: read_name(thread),
-                    readings: known.map_or(1, |known| known.readings + 1),
+                    reads: known.map_or(1, |known| known.reads + 1),
                 },
             };
             alive.insert(thread, name);

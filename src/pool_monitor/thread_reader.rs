@@ -2,37 +2,38 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, sync_channel};
 
+use super::idle_learner::learn;
 use super::idle_signature::Signature;
 use super::task_snapshot::BusyThread;
 use super::thread_names::ThreadNames;
 use crate::capture::{RunState, ThreadFiles, has_time_limit};
 use crate::clock::Clock;
 
-/// Descriptors are held for this many threads, two for each.
+/// For how many threads files are kept open, two for each.
 const MAX_OPEN_THREADS: usize = 400;
 
-/// Reads the state of pool threads. Belongs to the pool monitor's thread, whose descriptor
-/// table it uses.
+/// Reads the state of pool threads. Used only on the pool monitor's thread, because its files
+/// are in that thread's descriptor table.
 #[derive(Debug)]
 pub(super) struct ThreadReader {
     signature: Option<Signature>,
-    /// The signature, until it has been learnt.
+    /// Delivers the signature; `None` once it has.
     learning: Option<Receiver<Option<Signature>>>,
     files: HashMap<i32, ThreadFiles>,
 }
 
 impl ThreadReader {
-    /// Starts a thread that learns what an idle pool thread looks like: that takes seconds
-    /// where CPU is contended.
+    /// Starts a thread that learns the signature of idle pool threads. That takes seconds where
+    /// CPU is contended.
     pub(super) fn new(clock: &Clock) -> Self {
         let clock = clock.clone();
         let (answer, learning) = sync_channel(1);
         let learner = std::thread::Builder::new()
             .name("pool-learn".into())
             .spawn(move || {
-                // Only a bug panics in here; then idleness is unknown.
-                let learn = AssertUnwindSafe(|| Signature::learn(&clock));
-                let _ = answer.send(catch_unwind(learn).unwrap_or_default());
+                // A panic in here is a bug. Then idle counts stay unknown.
+                let learnt = catch_unwind(AssertUnwindSafe(|| learn(&clock)));
+                let _ = answer.send(learnt.unwrap_or_default());
             });
         Self {
             signature: None,
@@ -41,7 +42,7 @@ impl ThreadReader {
         }
     }
 
-    /// Counts the idle ones among `threads`. `None` where that is unknown.
+    /// Counts the idle threads among `threads`. Returns `None` if that is unknown.
     pub(super) fn count_idle(
         &mut self,
         threads: &[i32],
@@ -58,8 +59,8 @@ impl ThreadReader {
             if signature.is_idle(self.files(*thread)) != Some(true) {
                 continue;
             }
-            // The thread ran a wrapped task before and still does: misidentified as idle.
-            // Stop reporting idle counts.
+            // The thread ran a wrapped task before it was read and still does, so it was
+            // misidentified as idle: stop reporting idle counts.
             let is_wrong = busy_threads.iter().any(|busy| {
                 busy.slot.thread_id() == *thread && busy.slot.is_in(busy.task.sequence)
             });
@@ -77,7 +78,7 @@ impl ThreadReader {
         self.files.retain(|thread, _| names.contains(*thread));
     }
 
-    /// How often a thread was given a CPU, if it is now in a wait without a time limit.
+    /// Returns how often a thread was given a CPU, if it is now in a wait without a time limit.
     pub(super) fn switches_while_waiting(&mut self, thread: i32) -> Option<u64> {
         let files = self.files(thread);
         match files.state()? {
@@ -104,10 +105,15 @@ mod tests {
     use crate::instance::Instance;
     use crate::route::NONE;
 
-    /// By a signature that fits every waiting thread, a busy one is idle.
+    /// The signature matches every waiting thread, so it misidentifies a busy one.
     #[test]
     fn a_signature_that_misidentifies_a_thread_is_discarded() {
-        let instance = Arc::new(Instance::new(Clock::new(), Duration::from_millis(10), 8, 0));
+        let instance = Arc::new(Instance::new(
+            Clock::new(),
+            Duration::from_millis(10),
+            8,
+            None,
+        ));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
@@ -130,7 +136,7 @@ mod tests {
             files: HashMap::new(),
         };
         let thread = [busy.slot.thread_id()];
-        // As long as nothing says that the thread runs a task.
+        // Without the information that the thread runs a task, it counts as idle.
         assert_eq!(reader.count_idle(&thread, &[]), Some(1));
         assert_eq!(reader.count_idle(&thread, &[&busy]), None);
         assert_eq!(reader.count_idle(&thread, &[]), None);

@@ -1,5 +1,5 @@
-//! How the pool monitor has the watchdog inspect a thread: only the watchdog has the means
-//! to read one, which exist once.
+//! Lets the pool monitor request the inspection of a thread. The watchdog serves the request,
+//! because it alone has a [`Capturer`].
 
 use std::fmt;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -20,7 +20,7 @@ pub(crate) struct InspectQueue {
     has_requests: AtomicBool,
 }
 
-/// A thread that runs a pool task.
+/// Asks for the inspection of a thread that runs a pool task.
 pub(crate) struct InspectRequest {
     pub(crate) thread: i32,
     /// The frame that runs the task.
@@ -44,20 +44,18 @@ impl fmt::Debug for PendingRequest {
 #[derive(Debug)]
 pub(crate) struct Inspection {
     counts: StateCounts,
-    /// The system call it was blocked in, in words.
+    /// A description of the system call it was blocked in.
     pub(crate) call: Option<Arc<str>>,
     pub(crate) stack: Option<Arc<Stack>>,
-    /// The stack while its functions are being named.
+    /// The stack, while its functions are being named.
     pending: Option<PendingStack>,
 }
 
 impl Inspection {
-    /// Takes the stack once its functions are named. False if that may still happen.
-    pub(crate) fn is_complete(&mut self, patience: Duration) -> bool {
-        let named = self
-            .pending
-            .as_mut()
-            .map(|pending| pending.within(patience));
+    /// Waits at most `timeout` until the stack's functions are named, and takes the stack.
+    /// Returns whether no further names are expected.
+    pub(crate) fn complete(&mut self, timeout: Duration) -> bool {
+        let named = self.pending.as_mut().map(|pending| pending.within(timeout));
         match named {
             None => true,
             Some(None) => false,
@@ -92,15 +90,15 @@ impl Default for InspectQueue {
 }
 
 impl InspectQueue {
-    /// Has a thread inspected, and waits for the answer: most often for one tick of the
-    /// watchdog, longer where CPU is contended.
+    /// Has the watchdog inspect a thread, and waits for the result. That usually takes one tick
+    /// of the watchdog, and longer where CPU is contended.
     pub(crate) fn inspect(&self, watchdog: &Parker, request: InspectRequest) -> Option<Inspection> {
-        const PATIENCE: Duration = Duration::from_millis(200);
+        const TIMEOUT: Duration = Duration::from_millis(200);
         let (answer, received) = sync_channel(1);
         lock(&self.requests).push(PendingRequest { request, answer });
         self.has_requests.store(true, Ordering::Release);
         watchdog.unpark();
-        received.recv_timeout(PATIENCE).ok()
+        received.recv_timeout(TIMEOUT).ok()
     }
 
     /// Serves all requests. Called by the watchdog only.
@@ -139,7 +137,7 @@ fn inspect_thread(capturer: &mut Capturer, request: &InspectRequest) -> Option<I
             .ok()
     });
     capturer.close_thread(thread);
-    // The answer is about that task, or there is none.
+    // If the thread no longer runs that task, what was read may be about another one.
     (state.is_some() && (request.is_same_task)()).then_some(Inspection {
         counts,
         call,

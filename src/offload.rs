@@ -1,8 +1,8 @@
-//! Jobs that need the service's own descriptor table, done on a thread that has it.
+//! Runs jobs that need the service's own descriptor table, on a thread that has it.
 //!
 //! The watchdog and the pool monitor have descriptor tables of their own. There, the
 //! descriptor of a subscriber's log file or of a runtime's waker is invalid or, worse,
-//! names another file. A slow subscriber must not delay the watchdog either.
+//! refers to another file. A slow subscriber must not delay the watchdog either.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -15,7 +15,7 @@ use crate::state::State;
 
 const NAME: &str = "health-offload";
 
-/// Jobs that may wait; further ones are dropped.
+/// How many jobs may be queued. Further ones are dropped.
 const MAX_QUEUED: usize = 256;
 
 #[derive(Debug)]
@@ -32,8 +32,8 @@ enum Job {
     DescribeSocket(i32, u64, SyncSender<Option<SocketEnds>>),
 }
 
-/// Sends jobs to the thread. The thread ends, and releases the [`State`], when the last of
-/// these is dropped.
+/// Sends jobs to the offload thread. The thread ends, and releases the [`State`], when the last
+/// `Offload` is dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct Offload(SyncSender<Job>);
 
@@ -51,35 +51,38 @@ impl Offload {
         self.send(Job::LogStart(mode));
     }
 
-    /// False if too many jobs are queued: the caller counts the event as dropped.
+    /// Logs an event of a finding. Returns false if too many jobs are queued. The caller then
+    /// counts the event as dropped.
     #[must_use]
     pub(crate) fn log_event(&self, event: Event) -> bool {
         self.send(Job::LogEvent(event))
     }
 
-    /// As [`log_event`](Self::log_event).
+    /// Logs an event of a pool finding. Returns false like [`log_event`](Self::log_event).
     #[must_use]
     pub(crate) fn log_pool_event(&self, finding: &PoolFinding, transition: Transition) -> bool {
         self.send(Job::LogPoolEvent(Box::new(finding.clone()), transition))
     }
 
-    /// A probe that is dropped here is requested again at the next interval.
+    /// Sends each runtime a probe. If the job is dropped, the caller requests it again at its next
+    /// interval.
     pub(crate) fn probe_runtimes(&self) {
         self.send(Job::ProbeRuntimes);
     }
 
-    /// As [`probe_runtimes`](Self::probe_runtimes).
+    /// Sends the requested pool probes. A dropped job is requested again like
+    /// [`probe_runtimes`](Self::probe_runtimes).
     pub(crate) fn probe_pools(&self) {
         self.send(Job::ProbePools);
     }
 
-    /// Describes a socket of the service. `None` if the thread is busy.
+    /// Describes a socket of the service. Returns `None` if the thread is busy.
     pub(crate) fn describe_socket(&self, descriptor: i32, inode: u64) -> Option<SocketEnds> {
-        const PATIENCE: Duration = Duration::from_millis(2);
+        const TIMEOUT: Duration = Duration::from_millis(2);
         let (answer, received) = sync_channel(1);
         let job = Job::DescribeSocket(descriptor, inode, answer);
         let is_queued = self.send(job);
-        is_queued.then(|| received.recv_timeout(PATIENCE).ok())??
+        is_queued.then(|| received.recv_timeout(TIMEOUT).ok())??
     }
 
     fn send(&self, job: Job) -> bool {

@@ -17,27 +17,29 @@ use crate::route::OVERFLOW;
 use crate::runtime::RuntimeFigures;
 use crate::state::State;
 
-/// Returns all metrics in Prometheus' text format, by [`scrape`].
+/// Scrapes all metrics and returns them in Prometheus' text format. See [`scrape`] for the side
+/// effects.
 pub(crate) fn render(state: &State) -> String {
     let mut page = String::with_capacity(16 * 1024);
-    // Writing to a string cannot fail, and no family is without samples.
+    // Encoding fails only if writing does, which a string cannot, or for a family without
+    // samples, which `Families::finish` omits.
     let _ = TextEncoder::new().encode_utf8(&scrape(state), &mut page);
     page
 }
 
-/// Returns all metrics, with what a scrape does beside reading them: it has the pools
-/// sampled once more, and sends each runtime a scheduler-lag probe whose result the next
-/// scrape shows, so that an idle service has current figures, too.
+/// Returns all metrics, with two side effects that keep the figures of an idle service current:
+/// it has the pool monitor sample the pools once more, and it sends each runtime a
+/// scheduler-lag probe, whose result the next scrape shows.
 pub(super) fn scrape(state: &State) -> Vec<MetricFamily> {
-    /// The caller may be a worker of the service, with a registry of its own.
-    const POOL_PATIENCE: Duration = Duration::from_millis(5);
-    state.refresh_pools(POOL_PATIENCE);
+    /// Short, because the caller may be a worker of the service that gathers a registry.
+    const POOL_TIMEOUT: Duration = Duration::from_millis(5);
+    state.refresh_pools(POOL_TIMEOUT);
     let families = collect(state);
     state.probe_runtimes();
     families
 }
 
-/// Reads all metrics; changes nothing.
+/// Reads all metrics, without side effects.
 fn collect(state: &State) -> Vec<MetricFamily> {
     let series = state.instance.recorder.snapshot();
     let mut routes = BTreeMap::new();
@@ -45,7 +47,7 @@ fn collect(state: &State) -> Vec<MetricFamily> {
         let route = routes.entry(series.route()).or_insert(SeriesTotals::ZERO);
         route.add(totals);
     }
-    // The names last: by then each route that was recorded has one.
+    // Names are read last. By then each recorded route has one.
     let names = state.instance.routes.list();
     let page = Page {
         state,
@@ -66,7 +68,7 @@ struct Page<'s> {
     state: &'s State,
     names: Vec<Arc<str>>,
     series: BTreeMap<Series, SeriesTotals>,
-    /// The same, summed over methods.
+    /// The same totals, summed over methods.
     routes: BTreeMap<RouteId, SeriesTotals>,
 }
 
@@ -79,7 +81,8 @@ impl Page<'_> {
         self.names.get(id.0 as usize).map_or("", |name| name)
     }
 
-    /// Each set of totals with its labels `route` and, unless lean, `method`.
+    /// Calls `each` with every set of totals and its labels: `route`, and `method` unless the
+    /// detail is lean.
     fn labelled(&self, detail: Detail, mut each: impl FnMut(&[(&str, &str)], &SeriesTotals)) {
         if detail == Detail::Lean {
             for (route, totals) in &self.routes {
@@ -134,8 +137,8 @@ impl Page<'_> {
             out.histogram(&names::POLL_DURATION, labels, &totals.poll);
             for &cause in Cause::ALL {
                 let blocking = totals.blocking[cause.index()];
-                // A dozen zeroes for each route say nothing; one says that the
-                // route is watched.
+                // Zeros for all causes of each route would say nothing. The one for `unknown`
+                // says that the route is measured.
                 if blocking.polls == 0 && cause != Cause::Unknown {
                     continue;
                 }
@@ -238,7 +241,7 @@ impl Page<'_> {
         );
         let refused = self.state.metrics.refused_connections();
         out.value(&names::EXPORTER_REFUSED_TOTAL, &[], refused as f64);
-        // This one counts itself.
+        // This metric counts itself.
         let series = out.series() + 1;
         out.value(&names::SERIES, &[], series as f64);
     }
@@ -291,7 +294,7 @@ fn scheduler(out: &mut Families<'_>, figures: &RuntimeFigures) {
 #[cfg(not(feature = "runtime-metrics"))]
 fn scheduler(_: &mut Families<'_>, _: &RuntimeFigures) {}
 
-/// What is known of a runtime's pool. What is not is left out.
+/// Adds what is known about a runtime's pool. Unknown figures are omitted.
 fn pool(out: &mut Families<'_>, figures: &RuntimeFigures, clock: &Clock, detail: Detail) {
     let (labels, pool) = ([("runtime", &*figures.name)], &figures.pool);
     out.value(&names::BLOCKING_THREADS_MAX, &labels, pool.max() as f64);

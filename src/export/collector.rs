@@ -10,8 +10,9 @@ use super::families::full_name;
 use super::names::METRICS;
 use crate::state::State;
 
-/// All metrics, for a [`prometheus::Registry`]; made by
-/// [`RuntimeHealth::collector`](crate::RuntimeHealth::collector).
+/// Collects all metrics for a [`prometheus::Registry`].
+///
+/// Returned by [`RuntimeHealth::collector`](crate::RuntimeHealth::collector).
 ///
 /// ```
 /// # use tower_runtime_health::RuntimeHealth;
@@ -40,8 +41,8 @@ impl Collector {
                     .map(|label| (*label).to_owned())
                     .collect();
                 let name = full_name(namespace, metric);
-                // Fails for illegal names only: the table has none (a test
-                // registers it), and the namespace was validated.
+                // Fails only for invalid names. The table has none, as a test shows, and the
+                // namespace was validated.
                 Desc::new(name, metric.help.to_owned(), labels, HashMap::new()).ok()
             })
             .collect();

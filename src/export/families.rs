@@ -4,11 +4,11 @@ use super::names::{Kind, METRICS, Metric};
 use crate::clock::Clock;
 use crate::recorder::HistogramTotals;
 
-/// Prometheus' families, filled one sample at a time.
+/// Prometheus' metric families, built one sample at a time.
 pub(super) struct Families<'c> {
     namespace: &'c str,
     clock: &'c Clock,
-    /// By position in the table; without samples until the first comes.
+    /// The samples of each metric, in the order of the table.
     samples: Vec<Vec<proto::Metric>>,
     series: usize,
 }
@@ -23,12 +23,12 @@ impl<'c> Families<'c> {
         }
     }
 
-    /// How many time series there are so far.
+    /// Returns how many time series have been added so far.
     pub(super) fn series(&self) -> usize {
         self.series
     }
 
-    /// A counter or a gauge.
+    /// Adds a sample of a counter or a gauge.
     pub(super) fn value(&mut self, metric: &Metric, labels: &[(&str, &str)], value: f64) {
         let mut sample = proto::Metric::from_label(label_pairs(labels));
         if metric.kind == Kind::Counter {
@@ -43,22 +43,23 @@ impl<'c> Families<'c> {
         self.push(metric, sample, 1);
     }
 
+    /// Adds a sample of a histogram.
     pub(super) fn histogram<const N: usize>(
         &mut self,
         metric: &Metric,
         labels: &[(&str, &str)],
         totals: &HistogramTotals<N>,
     ) {
-        let mut below = 0;
+        let mut cumulative = 0;
         let buckets = metric
             .buckets
             .iter()
             .zip(totals.buckets)
             .map(|(bound, count)| {
-                below += count;
+                cumulative += count;
                 let mut bucket = proto::Bucket::default();
                 bucket.set_upper_bound(*bound);
-                bucket.set_cumulative_count(below);
+                bucket.set_cumulative_count(cumulative);
                 bucket
             })
             .collect();
@@ -68,19 +69,19 @@ impl<'c> Families<'c> {
         histogram.set_sample_sum(self.clock.seconds(totals.ticks));
         let mut sample = proto::Metric::from_label(label_pairs(labels));
         sample.set_histogram(histogram);
-        // The bounds, +Inf, sum and count.
+        // One series for each bound, and three for +Inf, sum and count.
         self.push(metric, sample, N + 3);
     }
 
     fn push(&mut self, metric: &Metric, sample: proto::Metric, series: usize) {
-        let place = METRICS.iter().position(|known| known.name == metric.name);
-        if let Some(samples) = place.and_then(|place| self.samples.get_mut(place)) {
+        let index = METRICS.iter().position(|known| known.name == metric.name);
+        if let Some(samples) = index.and_then(|index| self.samples.get_mut(index)) {
             samples.push(sample);
             self.series += series;
         }
     }
 
-    /// The families that have samples, in the table's order.
+    /// Returns the families that have samples, in the order of the table.
     pub(super) fn finish(self) -> Vec<proto::MetricFamily> {
         let families = METRICS.iter().zip(self.samples);
         families

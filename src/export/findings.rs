@@ -4,18 +4,19 @@ use crate::findings::{Finding, PoolFinding, rfc3339, stalls};
 use crate::model::{Cause, Phase};
 use crate::state::State;
 
-/// `GET /findings`. Fields are only ever added within a version.
+/// The document at `/findings`. Within a version, fields are added but never changed or
+/// removed.
 #[derive(Debug, Serialize)]
 struct Document {
     version: u32,
     crate_version: &'static str,
     generated_at: String,
     threshold_seconds: f64,
-    /// Blocking polls in progress at this transition, the longest first.
+    /// Blocking polls in progress at this moment, the longest first.
     stalls: Vec<StalledPoll>,
-    /// The costliest first.
+    /// Findings on polls, the costliest first.
     findings: Vec<Finding>,
-    /// What was found on blocking pools, the newest first.
+    /// Findings on blocking pools, the newest first.
     pool_findings: Vec<PoolFinding>,
     findings_dropped: u64,
 }
@@ -50,7 +51,8 @@ pub(super) fn document(state: &State) -> String {
         pool_findings: state.pool_findings.list(),
         findings_dropped: state.findings.dropped(),
     };
-    // Fails for maps with odd keys and failing writers only; there are none.
+    // Fails only for maps whose keys are not strings, or if a `Serialize` fails. Neither
+    // occurs here.
     let mut json = serde_json::to_string_pretty(&document).unwrap_or_default();
     json.push('\n');
     json

@@ -3,16 +3,15 @@ use inferno::flamegraph::{Options, from_lines};
 use crate::findings::Finding;
 use crate::state::State;
 
-/// Where blocked time went: by route, then cause, then stack, outermost
-/// function first. Widths are milliseconds. A poll counts with the stack of its
-/// finding.
+/// Draws where blocked time was spent: by route, then cause, then stack from the outermost
+/// function. Widths are milliseconds. Each poll counts with the example stack of its finding.
 pub(super) fn svg(state: &State) -> String {
     let findings = state.findings.list(&state.instance);
     let mut lines: Vec<_> = findings.iter().filter_map(line).collect();
     if lines.is_empty() {
         return EMPTY.to_owned();
     }
-    // As inferno wants them: merged by common beginnings.
+    // inferno merges lines with a common prefix only if they are sorted.
     lines.sort();
     let mut options = Options::default();
     options.title = "Where handlers block the executor".into();
@@ -29,7 +28,8 @@ const EMPTY: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"600\" hei
 <text x=\"10\" y=\"25\" font-family=\"sans-serif\" font-size=\"14\">\
 No handler has blocked the executor.</text></svg>\n";
 
-/// `frame;frame;frame milliseconds`.
+/// Returns a finding as `frame;frame;frame milliseconds`, or `None` if it is shorter than a
+/// millisecond.
 fn line(finding: &Finding) -> Option<String> {
     let millis = finding.total.as_millis();
     if millis == 0 {

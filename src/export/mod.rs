@@ -1,14 +1,31 @@
-//! What leaves the process: names, collector, HTTP server.
+//! Shows metrics and findings to the outside: as Prometheus text, as JSON, or in the user's own
+//! registry.
+//!
+//! An HTTP endpoint on the service's runtime cannot answer while the runtime is stuck, which is
+//! when its figures are needed. So the exporter is a thread with a runtime of its own.
+//!
+//! # Architecture
+//!
+//! - **One table.** [`names`] is the only place where a metric is named. Collector, docs,
+//!   dashboards and tests read it.
+//! - **Scrape.** `collect` reads the recorder, the runtimes and the pools, and makes families
+//!   from them. The service's threads never wait for it. A scrape has two side effects, which
+//!   `scrape` documents.
+//! - **Limits.** The exporter bounds connections, request heads and times. It refuses what
+//!   exceeds them and counts refused connections.
+//!
+//! # Files
 //!
 //! | file | what |
 //! |---|---|
 //! | `names` | the one table of every metric |
 //! | `families` | from figures to Prometheus' families |
-//! | `collect` | which figures go under which name |
-//! | `collector` | for a registry of the user's |
-//! | `findings` | `/findings`, the JSON document |
-//! | `server` | the exporter: its thread, connections, limits |
-//! | `respond` | the exporter: from a request to a response |
+//! | `collect` | which figures are exported under which name |
+//! | `collector` | [`Collector`], for the user's own registry |
+//! | `findings` | the JSON document at `/findings` |
+//! | `flamegraph` | the drawing at `/findings/flamegraph.svg` |
+//! | `server` | the exporter's thread, its connections and limits |
+//! | `respond` | from a request to a response |
 
 mod collect;
 mod collector;

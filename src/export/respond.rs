@@ -12,7 +12,7 @@ use super::findings;
 use crate::state::State;
 
 const TEXT: &str = "text/plain; charset=utf-8";
-/// Prometheus' text format; the version is that of the format.
+/// Prometheus' text format. The version is that of the format.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const JSON: &str = "application/json";
 #[cfg(feature = "flamegraph")]
@@ -47,7 +47,7 @@ pub(super) fn respond<B>(state: &State, request: &Request<B>) -> Response<Full<B
         "/findings/flamegraph.svg" => (SVG, super::flamegraph::svg(state)),
         "/" => (HTML, INDEX.to_owned()),
         _ => {
-            let hint = "not found; there are /metrics and /findings\n";
+            let hint = "not found; try /metrics or /findings\n";
             return plain(StatusCode::NOT_FOUND, TEXT, hint.into());
         }
     };
@@ -55,8 +55,8 @@ pub(super) fn respond<B>(state: &State, request: &Request<B>) -> Response<Full<B
         .then(|| gzip(&page))
         .flatten()
     {
-        Some(packed) => {
-            let mut response = plain(StatusCode::OK, content_type, packed.into());
+        Some(compressed) => {
+            let mut response = plain(StatusCode::OK, content_type, compressed.into());
             let encoding = HeaderValue::from_static("gzip");
             response.headers_mut().insert(CONTENT_ENCODING, encoding);
             response
@@ -84,8 +84,8 @@ fn gzip(page: &str) -> Option<Vec<u8>> {
     encoder.finish().ok()
 }
 
-/// RFC 9110, 12.5.3. A coding with a quality of 0 is refused; the name of a
-/// coding counts more than `*`.
+/// Returns whether a client accepts gzip (RFC 9110, 12.5.3). A quality of 0 refuses a coding.
+/// A coding's own entry takes precedence over `*`.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     let codings = headers
         .get_all(ACCEPT_ENCODING)

@@ -16,20 +16,19 @@ use crate::state::State;
 
 const NAME: &str = "health-exporter";
 
-/// How many connections are served at once; more are closed and counted.
+/// How many connections are served at once. Further ones are closed and counted.
 const MAX_CONNECTIONS: usize = 32;
 /// How long a client may take to send its headers.
 const HEADER_TIME: Duration = Duration::from_secs(5);
-/// How long a connection lives in all. Each carries one request: a scraper
-/// that reads slowly or never cannot hold its place.
+/// How long a connection may last. Each carries one request, so a scraper that reads slowly or
+/// never cannot occupy one of the connections.
 const CONNECTION_TIME: Duration = Duration::from_secs(30);
-/// How large a request's head may be.
+/// The largest request head, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
-/// How long to wait when no connection can be accepted: the process may be out
-/// of file descriptors.
+/// How long to wait after a failed accept. The process may be out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// An address the exporter listens on, and nothing started yet.
+/// The exporter's socket, bound but not served yet.
 #[derive(Debug)]
 pub(crate) struct Listener {
     listener: std::net::TcpListener,
@@ -46,8 +45,8 @@ impl Listener {
         bound.map_err(|source| Kind::Bind { address, source }.into())
     }
 
-    /// Serves from a thread of its own, with a runtime of its own: it answers
-    /// while every worker of the service is stuck.
+    /// Serves from a thread and a runtime of its own, so that it answers while every worker of
+    /// the service is stuck.
     pub(crate) fn serve(self, state: Arc<State>) -> Result<Server, Error> {
         let Self { listener, addr } = self;
         let (stop, stopped) = oneshot::channel();
@@ -67,7 +66,7 @@ impl Listener {
     }
 }
 
-/// The running exporter; ends when this is dropped.
+/// Owns the exporter's thread, which ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     addr: SocketAddr,
@@ -104,29 +103,29 @@ fn run(
             drop(inside);
             Ok((runtime, listener))
         });
-    // Whoever waits for the answer is there until it comes.
+    // `serve` waits for the answer, so sending it cannot fail.
     match listening {
         Err(error) => drop(ready.send(Err(error))),
         Ok((runtime, listener)) => {
             drop(ready.send(Ok(())));
             drop(runtime.spawn(accept(listener, state)));
-            // Dropping the runtime then closes the listener and what is open.
+            // Dropping the runtime then closes the listener and all connections.
             let _ = runtime.block_on(stopped);
         }
     }
 }
 
 async fn accept(listener: TcpListener, state: Arc<State>) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let refused = || state.metrics.count_refused_connection();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => match Arc::clone(&places).try_acquire_owned() {
-                Ok(place) => {
+            Ok((stream, _)) => match Arc::clone(&connections).try_acquire_owned() {
+                Ok(permit) => {
                     let state = Arc::clone(&state);
                     drop(tokio::spawn(async move {
                         serve(stream, state).await;
-                        drop(place);
+                        drop(permit);
                     }));
                 }
                 Err(_) => refused(),
@@ -150,6 +149,6 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
         .max_buf_size(MAX_HEAD)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
-    // Errors and time-outs are the client's; there is nobody to tell.
+    // An error or a timeout is the client's, and is not reported anywhere.
     let _ = tokio::time::timeout(CONNECTION_TIME, connection).await;
 }

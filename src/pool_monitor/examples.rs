@@ -66,10 +66,10 @@ impl Examples {
     }
 
     /// Takes the names that have arrived. Returns whether no further names are expected.
-    pub(super) fn are_complete(&mut self) -> bool {
+    pub(super) fn complete(&mut self) -> bool {
         let mut are_complete = true;
         for (example, inspection) in &mut self.list {
-            are_complete &= inspection.is_complete(NAMING_TIME);
+            are_complete &= inspection.complete(NAMING_TIME);
             example.cause = inspection.cause();
             if let Some(stack) = &inspection.stack {
                 example.place.clone_from(&stack.place);

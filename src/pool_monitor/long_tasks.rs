@@ -99,7 +99,7 @@ impl LongTask {
             let lasted = now.saturating_sub(self.start);
             self.finding.lasted = state.clock().duration(lasted);
         }
-        let are_complete = self.examples.are_complete();
+        let are_complete = self.examples.complete();
         self.finding.examples = self.examples.list(1);
         let is_due = |until| are_complete || is_over || now >= until;
         if self.event_due.is_some_and(is_due) {

@@ -156,7 +156,7 @@ impl SaturationIncident {
         let Some(number) = self.number else {
             return true;
         };
-        let are_complete = self.examples.are_complete();
+        let are_complete = self.examples.complete();
         self.finding.examples = self.examples.list(EXAMPLES);
         state.pool_findings.update(number, &self.finding);
         are_complete || now.saturating_sub(self.last_saturated) > state.clock().ticks_in(TIMEOUT)
@@ -177,7 +177,7 @@ impl SaturationIncident {
 
     /// Takes the pending event if its examples are named or it has waited long enough.
     fn take_due_event(&mut self, check: &PoolCheck<'_>) -> Option<Transition> {
-        let are_complete = self.examples.are_complete();
+        let are_complete = self.examples.complete();
         self.finding.examples = self.examples.list(EXAMPLES);
         let (transition, until) = self.pending_event?;
         if !are_complete && check.now < until {

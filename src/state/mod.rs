@@ -1,10 +1,10 @@
 //! All data of one [`RuntimeHealth`](crate::RuntimeHealth), shared by its handles and its
-//! background threads. The hot path knows only the [`Instance`] in it.
+//! background threads. The hot path uses only the [`Instance`] in it.
 //!
 //! | file | what |
 //! |---|---|
 //! | `rounds` | [`Rounds`]: waits until a background thread has completed a round |
-//! | `self_metrics` | [`SelfMetrics`]: figures on this crate's own health |
+//! | `self_metrics` | [`SelfMetrics`]: figures about this crate itself |
 
 mod rounds;
 mod self_metrics;
@@ -23,6 +23,7 @@ use crate::options::Options;
 use crate::runtime::Runtimes;
 use crate::thread_state::ThreadState;
 
+/// The data of one instance.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) instance: Arc<Instance>,
@@ -30,7 +31,7 @@ pub(crate) struct State {
     pub(crate) runtimes: Runtimes,
     pub(crate) findings: FindingStore,
     pub(crate) pool_findings: PoolFindingStore,
-    /// Requests of the pool monitor to the watchdog.
+    /// Requests from the pool monitor to the watchdog.
     pub(crate) inspect_queue: InspectQueue,
     pub(crate) watchdog_rounds: Rounds,
     pub(crate) pool_rounds: Rounds,
@@ -76,21 +77,21 @@ impl State {
         });
     }
 
-    /// Waits until the watchdog has processed every poll that has ended by now, for a
-    /// second at most.
+    /// Waits until the watchdog has processed every poll that has ended by now, for at most a
+    /// second.
     pub(crate) fn wait_for_watchdog(&self) {
-        const PATIENCE: Duration = Duration::from_secs(1);
+        const TIMEOUT: Duration = Duration::from_secs(1);
         let parker = &self.instance.poll_config.parker;
         self.watchdog_rounds
-            .wait_for_next(parker, self.clock(), PATIENCE);
+            .wait_for_next(parker, self.clock(), TIMEOUT);
     }
 
-    #[cfg(feature = "prometheus")]
     /// Has the pool monitor sample once more, so that the figures of an idle service are
-    /// current. Takes about a millisecond, `patience` at most.
-    pub(crate) fn refresh_pools(&self, patience: Duration) {
+    /// current. Takes about a millisecond, and at most `timeout`.
+    #[cfg(feature = "prometheus")]
+    pub(crate) fn refresh_pools(&self, timeout: Duration) {
         let parker = &self.instance.pool_parker;
         self.pool_rounds
-            .wait_for_next(parker, self.clock(), patience);
+            .wait_for_next(parker, self.clock(), timeout);
     }
 }

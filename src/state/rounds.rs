@@ -11,7 +11,7 @@ pub(crate) struct Rounds {
     /// `Release`; partner: the `Acquire` load in `wait_for_next`, after which everything
     /// that the round found is visible.
     count: AtomicU64,
-    /// Another thread waits for the next round. Publishes nothing but itself.
+    /// Whether another thread waits for the next round. Publishes nothing but itself.
     requested: AtomicBool,
 }
 
@@ -25,33 +25,33 @@ impl Default for Rounds {
 }
 
 impl Rounds {
-    /// Called by the background thread as it begins a round, which serves every request
-    /// made before.
+    /// Begins a round, which serves every request made before. Called by the background thread
+    /// only.
     pub(crate) fn begin(&self) {
         self.requested.store(false, Ordering::Relaxed);
         self.count.fetch_add(1, Ordering::Release);
     }
 
-    /// Called by the background thread when the round is complete.
+    /// Ends a round. Called by the background thread only.
     pub(crate) fn end(&self) {
         self.count.fetch_add(1, Ordering::Release);
     }
 
-    /// Whether another thread waits for a round that has not begun: the background thread
-    /// must not park.
+    /// Returns whether another thread waits for a round that has not begun. Then the background
+    /// thread must not park.
     pub(crate) fn is_requested(&self) -> bool {
         self.requested.load(Ordering::Acquire)
     }
 
-    /// Wakes the background thread and waits for a round that begins after this call, for
-    /// `patience` at most.
-    pub(crate) fn wait_for_next(&self, parker: &Parker, clock: &Clock, patience: Duration) {
+    /// Wakes the background thread and waits until it has completed a round that began after
+    /// this call, for at most `timeout`.
+    pub(crate) fn wait_for_next(&self, parker: &Parker, clock: &Clock, timeout: Duration) {
         const PAUSE: Duration = Duration::from_micros(200);
         let count = || self.count.load(Ordering::Acquire);
-        // While a round is in progress it takes the one after it.
+        // A round in progress began before this call, so the one after it has to complete.
         let before = count();
         let complete = before + 2 + (before & 1);
-        let end = clock.ticks() + clock.ticks_in(patience);
+        let end = clock.ticks() + clock.ticks_in(timeout);
         self.requested.store(true, Ordering::Release);
         parker.unpark();
         while count() < complete && clock.ticks() < end {

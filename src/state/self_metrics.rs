@@ -5,19 +5,19 @@ use crate::model::ClosedSet;
 use crate::recorder::Histogram;
 use crate::sync::{AtomicU64, Ordering, add_exclusive};
 
-/// Figures on this crate's own health. Each publishes nothing but itself.
+/// Figures about this crate itself. Each atomic publishes nothing but itself.
 #[derive(Debug)]
 pub(crate) struct SelfMetrics {
     /// How much later than planned the watchdog woke. The watchdog alone writes it.
     pub(crate) lateness: Histogram<9>,
-    /// How stuck threads are read; set by the watchdog as it starts.
+    /// How threads are read. Set by the watchdog as it starts.
     capture_mode: OnceLock<CaptureMode>,
     /// Attempts to read a stack, by outcome. The watchdog alone writes them.
     captures: [AtomicU64; CaptureOutcome::COUNT],
     /// System calls that failed because a running thread was interrupted.
     interrupted_calls: AtomicU64,
+    /// Connections that the exporter refused.
     #[cfg(feature = "prometheus")]
-    /// Connections the exporter refused.
     refused_connections: AtomicU64,
 }
 

@@ -1,8 +1,9 @@
-//! Random stacks and prologues for the walk and the prologue decoder: neither may panic, and
-//! both must terminate.
+//! Runs the stack walk and the prologue decoder on random input. Neither may panic, and both
+//! must terminate.
 //!
-//! Some bytes determine a case completely. `ci/fuzz.sh` finds them with a coverage-guided
-//! fuzzer and keeps in `fuzz/corpus` those that reach more code; a test tries random ones.
+//! A case is completely determined by its input bytes. `ci/fuzz.sh` finds inputs with a
+//! coverage-guided fuzzer and keeps those that reach more code in `fuzz/corpus`. A test tries
+//! random ones.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -16,11 +17,11 @@ use crate::capture::linux::unwind::{Registers, StackCopy, Unwinder};
 use crate::clock::Clock;
 use crate::slot::StackAnchor;
 
-/// The longest a walk may take: a few thousand times what it does take, for a machine
-/// without free CPU and an unoptimised build.
-const LONGEST: Duration = Duration::from_secs(5);
+/// The longest time that a walk may take. It is a few thousand times the usual one, to allow for
+/// a busy machine and an unoptimised build.
+const MAX_TIME: Duration = Duration::from_secs(5);
 
-/// Where decisions come from. Zeros when it is used up.
+/// The source of all decisions. Returns zeros once it is used up.
 struct Bytes<'b>(&'b [u8]);
 
 impl Bytes<'_> {
@@ -34,7 +35,7 @@ impl Bytes<'_> {
         u64::from_le_bytes([(); 8].map(|()| self.byte()))
     }
 
-    /// As few bytes as the number needs.
+    /// Returns a number below `end`. Consumes only as many bytes as that needs.
     fn below(&mut self, end: u64) -> u64 {
         let mut number = u64::from(self.byte());
         let mut bound = 1_u64 << 8;
@@ -54,20 +55,20 @@ impl Bytes<'_> {
     }
 }
 
-/// What the cases share.
-struct Bench {
+/// The data that all cases share.
+struct Fuzzer {
     modules: Modules,
     context: UnwindContext<usize>,
-    /// Addresses of code: of functions, and behind calls.
+    /// Addresses of functions and return addresses.
     code: Vec<u64>,
     clock: Clock,
 }
 
-impl Bench {
+impl Fuzzer {
     fn new() -> Self {
         let mut modules = Modules::default();
         modules.refresh();
-        // Real return addresses: of this test's own stack.
+        // The return addresses on this thread's own stack.
         let local = 0_u64;
         let start = &raw const local as u64 & !7;
         let mut bytes = vec![0; 1 << 16];
@@ -75,7 +76,7 @@ impl Bench {
         let words = bytes[..copied].chunks_exact(8);
         let mut code: Vec<_> = words
             .map(|word| word.try_into().map_or(0, u64::from_le_bytes))
-            .filter(|word| modules.known(*word).is_some())
+            .filter(|word| modules.find(*word).is_some())
             .collect();
         code.extend([
             prologue::decode as *const () as u64,
@@ -97,7 +98,7 @@ impl Bench {
         let known = source.pick(&self.code);
         match source.below(4) {
             0 | 1 => known,
-            // Nearby: other functions, and the middle of instructions.
+            // Nearby addresses: other functions, and the middle of instructions.
             2 => known.wrapping_add(source.below(0x4_0000)),
             _ => known.wrapping_sub(source.below(0x4_0000)),
         }
@@ -106,14 +107,14 @@ impl Bench {
     fn word(&self, source: &mut Bytes<'_>, start: u64, length: u64) -> u64 {
         match source.below(8) {
             0..3 => self.address(source),
-            // Into the same stack: frame pointers, aligned or not.
+            // An address in the same stack, like a frame pointer.
             3..6 => start.wrapping_add(source.below(length.max(1) * 2) & !7),
             6 => source.pick(&[0, 1, 7, 8, u64::MAX, u64::MAX - 7, 1 << 63, 1 << 47]),
             _ => source.next(),
         }
     }
 
-    /// One walk over a stack of fuzz.
+    /// Walks one random stack.
     fn walk(&mut self, source: &mut Bytes<'_>) {
         let length = match source.below(8) {
             0 => source.below(64),
@@ -162,10 +163,10 @@ impl Bench {
         };
         let walk = unwinder.walk(registers, &stack, anchor);
         let took = self.clock.duration(self.clock.ticks() - began);
-        assert!(took < LONGEST, "a walk took {took:?}");
+        assert!(took < MAX_TIME, "a walk took {took:?}");
         assert!(walk.frames.len() <= 4096, "{} frames", walk.frames.len());
         if walk.confidence == Confidence::Exact {
-            // Only where it has to arrive: at the marker's function.
+            // An exact walk must end in the anchor's function.
             let last = walk.frames.last();
             assert!(last.is_some_and(|(module, code)| {
                 module.has_code_at(*code) && module.has_code_at(anchor.code)
@@ -174,7 +175,7 @@ impl Bench {
     }
 }
 
-/// One prologue of fuzz, with whole instructions in it.
+/// Decodes one random prologue, which contains whole instructions.
 fn decode(source: &mut Bytes<'_>) {
     const FORMS: [&[u8]; 10] = [
         &[0x55],
@@ -212,16 +213,16 @@ fn decode(source: &mut Bytes<'_>) {
     }
 }
 
-/// One case.
+/// Runs one case.
 pub(crate) fn run(bytes: &[u8]) {
     thread_local! {
-        static BENCH: RefCell<Bench> = RefCell::new(Bench::new());
+        static FUZZER: RefCell<Fuzzer> = RefCell::new(Fuzzer::new());
     }
     let source = &mut Bytes(bytes);
     if source.one_in(8) {
         decode(source);
     } else {
-        BENCH.with_borrow_mut(|bench| bench.walk(source));
+        FUZZER.with_borrow_mut(|fuzzer| fuzzer.walk(source));
     }
 }
 

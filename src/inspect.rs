@@ -55,7 +55,7 @@ impl Inspection {
     /// Waits at most `timeout` until the stack's functions are named, and takes the stack.
     /// Returns whether no further names are expected.
     pub(crate) fn complete(&mut self, timeout: Duration) -> bool {
-        let named = self.pending.as_mut().map(|pending| pending.within(timeout));
+        let named = self.pending.as_mut().map(|pending| pending.wait(timeout));
         match named {
             None => true,
             Some(None) => false,
@@ -126,7 +126,7 @@ fn inspect_thread(capturer: &mut Capturer, request: &InspectRequest) -> Option<I
         Some(RunState::Blocked(blocked)) => {
             if let Some(described) = capturer.describe(&thread, &blocked, Effort::Full) {
                 counts.add_blocked(described.kind);
-                call = Some(described.words);
+                call = Some(described.text);
             }
         }
         None => {}

@@ -5,38 +5,37 @@ closed_set! {
     /// How certain a stack is.
     #[non_exhaustive]
     pub enum Confidence {
-        /// Every frame follows from the unwind tables, and the last one is the frame that
-        /// the thread itself has published as the beginning of its poll.
+        /// Every frame follows from the unwind tables, and the outermost is the frame that the
+        /// thread itself has published as the beginning of its poll.
         Exact = "exact",
-        /// The walk arrives at that frame, but a part of it was found by searching for
-        /// return addresses. No place is named from it.
+        /// The stack reaches that frame, but part of it was found by searching for return
+        /// addresses. It names no place.
         Approximate = "approximate",
-        /// The walk does not arrive there. No place is named from it.
+        /// The stack does not reach that frame. It names no place.
         Incomplete = "incomplete",
     }
 }
 
 /// One function of a stack.
 ///
-/// Its `Display`: `app::users::get_user (src/users.rs:42)`; without symbols
-/// `app+0x1234`.
+/// `Display` writes `app::users::get_user (src/users.rs:42)`, or `app+0x1234` without symbols.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Frame {
-    /// Readable name; `None` where there is no symbol.
+    /// The function's readable name. `None` without a symbol.
     pub function: Option<Arc<str>>,
-    /// Source file, as the compiler was given it. `None` without line tables.
+    /// The source file, as it was passed to the compiler. `None` without line tables.
     pub file: Option<Arc<str>>,
-    /// Line in it, from 1.
+    /// The line in that file, counted from 1.
     pub line: Option<u32>,
-    /// Inlined into the frame that follows.
+    /// Whether the function is inlined into that of the next frame.
     pub inlined: bool,
-    /// The service's own code, not that of a dependency or of the standard
-    /// library.
+    /// Whether the function is the service's own code, not that of a dependency or of the
+    /// standard library.
     pub is_user: bool,
-    /// File name of the executable or library.
+    /// The file name of the executable or library.
     pub module: Arc<str>,
-    /// Link-time address of the instruction in it, as `addr2line` takes it.
+    /// The link-time address of the instruction, as `addr2line` takes it.
     pub offset: u64,
 }
 
@@ -53,35 +52,34 @@ impl fmt::Display for Frame {
     }
 }
 
-/// A line of the service's own code, or what comes nearest to it in this build.
+/// A line of the service's own code, or what is nearest to it in this build.
 ///
-/// Its `Display`: `src/users.rs:42 in app::users::get_user`; without line
-/// tables `app::users::get_user`; without symbols
-/// `app+0x1234 (build id 1f2e…)`.
+/// `Display` writes `src/users.rs:42 in app::users::get_user`. Without line tables it writes
+/// `app::users::get_user`, and without symbols `app+0x1234 (build id 1f2e…)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Place {
-    /// Readable name of the function; `None` in a stripped binary.
+    /// The function's readable name. `None` in a stripped binary.
     pub function: Option<Arc<str>>,
-    /// Source file, as the compiler was given it. `None` without line tables.
+    /// The source file, as it was passed to the compiler. `None` without line tables.
     pub file: Option<Arc<str>>,
-    /// Line in it, from 1.
+    /// The line in that file, counted from 1.
     pub line: Option<u32>,
-    /// Where to look the function up if it has no symbol.
+    /// The address to look the function up by, if it has no symbol.
     pub address: Option<ModuleAddress>,
 }
 
 /// An address in an executable or library, as `addr2line` takes it.
 ///
-/// Its `Display`: `app+0x1234 (build id 1f2e…)`.
+/// `Display` writes `app+0x1234 (build id 1f2e…)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct ModuleAddress {
-    /// File name of the executable or library.
+    /// The file name of the executable or library.
     pub module: Arc<str>,
-    /// Link-time address in it.
+    /// The link-time address in it.
     pub offset: u64,
-    /// Its build id, in hexadecimal, if it has one.
+    /// The file's build id, in hexadecimal, if it has one.
     pub build_id: Option<Arc<str>>,
 }
 
@@ -113,8 +111,8 @@ impl fmt::Display for Place {
     }
 }
 
-/// A path without the directory the build ran in: from the crate's `src`,
-/// `tests`, `examples` or `benches` on.
+/// Removes the directory of the build from a path: the result begins at the crate's `src`,
+/// `tests`, `examples` or `benches`.
 fn short(file: &str) -> &str {
     if !file.starts_with('/') {
         return file;
@@ -165,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_shown_by_the_best_there_is() {
+    fn a_place_shows_the_most_precise_location_known() {
         let mut place = Place {
             function: Some("app::users::get_user".into()),
             file: Some("/home/me/app/src/users.rs".into()),

@@ -1,18 +1,36 @@
-//! The state and the stack of another thread, read from outside: without a signal and
-//! without the thread's help. Only the watchdog's thread and the one it has for symbols do
-//! this.
+//! Reads the state and the stack of another thread, from outside.
+//!
+//! A stuck thread cannot report what it waits for. Its stack has to be read while it is
+//! blocked, and the service must not notice: no signal that interrupts its calls (unless the
+//! user allows it), no lock that the stuck thread may hold, no descriptor of the service.
+//!
+//! [`Capturer`] does this on Linux, on the watchdog's thread. The pool monitor reads the states
+//! of pool threads with `ThreadFiles`.
+//!
+//! # Architecture
+//!
+//! - **State.** `/proc/self/task/<tid>/syscall` has a blocked thread's system call, stack
+//!   pointer and instruction pointer. `/proc` also has its scheduler figures.
+//! - **Copy.** The stack is copied up to the anchor. The copy counts only if the thread was not
+//!   given a CPU meanwhile. A running thread is sampled by a perf event, or by a signal.
+//! - **Walk.** The copied stack is walked by copies of the unwind tables. The walk is proven if
+//!   it arrives at the anchor. Otherwise the stack names no place.
+//! - **Names.** A thread of its own turns addresses into functions and lines, because reading
+//!   symbols takes up to seconds.
+//!
+//! # Files
 //!
 //! | file | what |
 //! |---|---|
 //! | `types` | what is read, as plain data |
-//! | `frame` | [`Frame`], [`Place`], [`Confidence`], as users see them |
-//! | `linux/capturer` | [`Capturer`]: reads one thread, by which means, verified |
+//! | `frame` | [`Frame`], [`Place`] and [`Confidence`], as users see them |
+//! | `linux/capturer` | [`Capturer`]: reads one thread by the best means available, and verifies |
 //! | `linux/procfs` | a thread's state and clocks in `/proc` |
-//! | `linux/modules` | executable and libraries, with copies of their unwind tables |
-//! | `linux/syscall/` | a blocked system call: its kind, and in words |
-//! | `linux/unwind/` | the walk up a copied stack; a folder for each architecture |
-//! | `linux/symbols/` | addresses to functions and lines, and which are the user's |
-//! | `unsupported` | what takes the place of `linux` elsewhere |
+//! | `linux/modules` | the executable and libraries, with copies of their unwind tables |
+//! | `linux/syscall/` | describes a blocked system call |
+//! | `linux/unwind/` | walks a copied stack; a folder for each architecture |
+//! | `linux/symbols/` | from addresses to functions and lines, and which are the user's |
+//! | `unsupported` | takes the place of `linux` elsewhere |
 
 mod frame;
 #[cfg(all(feature = "capture", target_os = "linux"))]

@@ -3,20 +3,20 @@ use std::sync::Arc;
 use super::{Confidence, Frame, Place};
 use crate::model::CallKind;
 
-/// What another thread is doing, by the kernel.
+/// What another thread is doing, according to the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
     not(all(feature = "capture", target_os = "linux")),
     expect(dead_code, reason = "no state is ever read there")
 )]
 pub(crate) enum RunState {
-    /// On a processor, or ready for one.
+    /// On a CPU, or runnable.
     Running,
     /// Blocked in a system call, or in a page fault (number −1).
     Blocked(Blocked),
 }
 
-/// A blocked thread: the system call and where its user side stands.
+/// A blocked thread: its system call, stack pointer and instruction pointer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Blocked {
     pub(crate) number: i64,
@@ -25,32 +25,33 @@ pub(crate) struct Blocked {
     pub(crate) code: u64,
 }
 
-/// A thread's own clocks, since it began.
+/// A thread's own clocks, since the thread began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Clocks {
-    /// Nanoseconds on a processor. Exact.
+    /// Nanoseconds on a CPU. Exact.
     pub(crate) on_cpu: u64,
-    /// Nanoseconds ready and without a processor, credited when the wait ends.
+    /// Nanoseconds runnable but waiting for a CPU. The kernel credits a wait when it ends.
     pub(crate) waiting: u64,
 }
 
-/// A system call in words.
+/// A described system call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Call {
     pub(crate) kind: CallKind,
-    pub(crate) words: Arc<str>,
+    /// As `recvfrom(fd 14, TCP socket to 127.0.0.1:9001)`.
+    pub(crate) text: Arc<str>,
 }
 
-/// How much may be read to describe a call.
+/// How much time describing a call may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effort {
-    /// No tables of sockets: some microseconds.
+    /// Some microseconds: without the kernel's socket tables.
     Little,
-    /// Up to some ten milliseconds where there are many thousand sockets.
+    /// Up to tens of milliseconds on a machine with many thousand sockets.
     Full,
 }
 
-/// The stack of a poll, from where its thread was up to the marker frame.
+/// The stack of a poll, from the thread's innermost frame to the anchor.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stack {
     pub(crate) frames: Arc<[Frame]>,
@@ -58,13 +59,13 @@ pub(crate) struct Stack {
     pub(crate) confidence: Confidence,
 }
 
-/// The two causes that only names of functions tell.
+/// The two facts that only the names of functions show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Hints {
-    /// A host name is being resolved, which the C library's function tells: its
+    /// A host name is being resolved. Only the C library's function shows it, because its
     /// sockets and files are like any other.
     pub(crate) in_name_lookup: bool,
-    /// tokio has been told that this blocks.
+    /// The code runs inside `tokio::task::block_in_place`.
     pub(crate) in_block_in_place: bool,
 }
 
@@ -93,8 +94,8 @@ impl Stack {
         Hints::of(frames.filter_map(|frame| frame.function.as_deref()))
     }
 
-    /// Whether it would show functions that were inlined: the build has debug
-    /// information, and it was read.
+    /// Returns whether inlined functions would show: the build has debug information and it was
+    /// read.
     pub(crate) fn shows_inlined(&self) -> bool {
         self.confidence == Confidence::Exact
             && self
@@ -105,30 +106,30 @@ impl Stack {
 }
 
 closed_set! {
-    /// How an attempt to read a stack ended: the values of the label `result` of
-    /// `captures_total`.
+    /// The outcome of an attempt to read a stack. The names are the values of the label
+    /// `result` of `captures_total`.
     pub(crate) enum CaptureOutcome {
         Exact = "exact",
         Approximate = "approximate",
         Incomplete = "incomplete",
         /// The thread moved while it was read.
         Moved = "moved",
-        /// The thread was on another stack, ran without a sample being available, or could
-        /// not be read.
+        /// The thread was on another stack, or ran and could not be sampled, or could not be
+        /// read.
         Unreadable = "unreadable",
-        /// The limits on captures forbade it.
+        /// The limits on captures did not allow it.
         Limited = "limited",
-        /// A bug in the capture. Nothing else is affected.
+        /// The capture panicked, which is a bug. Nothing else is affected.
         Panicked = "panicked",
     }
 }
 
 closed_set! {
-    /// How threads are read: the values of the label `capture` of `build_info`.
+    /// How threads are read. The names are the values of the label `capture` of `build_info`.
     pub(crate) enum CaptureMode {
-        /// Stacks of blocked threads, and samples of running ones.
+        /// Stacks of blocked threads, and of running threads by perf samples.
         BlockedRunning = "blocked+running",
-        /// Stacks of blocked threads; running ones are interrupted by a signal.
+        /// Stacks of blocked threads, and of running threads by a signal that interrupts them.
         BlockedInterrupted = "blocked+interrupted",
         /// Stacks of blocked threads only.
         Blocked = "blocked",

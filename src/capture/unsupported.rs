@@ -8,7 +8,7 @@ use crate::model::CallKind;
 use crate::slot::StackAnchor;
 use crate::sys::FreshThread;
 
-/// Nothing describes sockets here.
+/// Sockets are not described here.
 pub(crate) type SocketEnds = Infallible;
 
 pub(crate) fn describe_socket(_: i32, _: u64) -> Option<SocketEnds> {
@@ -19,7 +19,7 @@ pub(crate) fn install_signal_handler() -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Nothing can be read here: durations and counts go on, causes are unknown.
+/// Threads cannot be read here. Durations and counts are still recorded; causes are unknown.
 #[derive(Debug)]
 pub(crate) struct Capturer;
 
@@ -30,7 +30,7 @@ pub(crate) struct Thread;
 pub(crate) struct PendingStack;
 
 impl PendingStack {
-    pub(crate) fn within(&mut self, _: Duration) -> Option<Result<Arc<Stack>, CaptureOutcome>> {
+    pub(crate) fn wait(&mut self, _: Duration) -> Option<Result<Arc<Stack>, CaptureOutcome>> {
         None
     }
 
@@ -86,7 +86,7 @@ impl Capturer {
         &mut self,
         _thread: &Thread,
         _state: RunState,
-        _mark: StackAnchor,
+        _anchor: StackAnchor,
         _is_same_poll: &dyn Fn() -> bool,
     ) -> Result<PendingStack, CaptureOutcome> {
         Err(CaptureOutcome::Unreadable)

@@ -156,10 +156,10 @@ impl<'c> Subject<'c> {
         const PAUSE: Duration = Duration::from_micros(200);
         let end = self.clock.ticks() + self.clock.ticks_in(TIMEOUT);
         while self.clock.ticks() < end {
-            let before = self.files.slices();
+            let before = self.files.timeslices();
             std::thread::sleep(PAUSE);
             if before.is_some()
-                && self.files.slices() == before
+                && self.files.timeslices() == before
                 && let Some(view) = StackView::of(&self.files)
             {
                 return Some(view);

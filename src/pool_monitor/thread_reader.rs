@@ -82,7 +82,7 @@ impl ThreadReader {
     pub(super) fn switches_while_waiting(&mut self, thread: i32) -> Option<u64> {
         let files = self.files(thread);
         match files.state()? {
-            RunState::Blocked(blocked) if !has_time_limit(&blocked) => files.slices(),
+            RunState::Blocked(blocked) if !has_time_limit(&blocked) => files.timeslices(),
             _ => None,
         }
     }

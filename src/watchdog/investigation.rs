@@ -243,7 +243,7 @@ impl Investigation {
         let call = self.call.as_ref().filter(|_| is_call);
         Diagnosis {
             cause: Some(cause),
-            call: call.map(|(_, call)| Arc::clone(&call.words)),
+            call: call.map(|(_, call)| Arc::clone(&call.text)),
             stack: shown.cloned(),
             times: times.map(|times| ThreadTimes {
                 on_cpu: Duration::from_nanos(times.on_cpu),

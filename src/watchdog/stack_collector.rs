@@ -145,7 +145,7 @@ impl StackCollector {
     /// Takes the pending stack once its functions are named.
     fn collect(&mut self, timeout: Duration, round: &Round<'_>, reader: &mut Reader) {
         let pending = self.pending.as_mut();
-        let Some(named) = pending.and_then(|pending| pending.stack.within(timeout)) else {
+        let Some(named) = pending.and_then(|pending| pending.stack.wait(timeout)) else {
             return;
         };
         let Some(Requested { key, .. }) = self.pending.take() else {

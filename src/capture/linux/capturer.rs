@@ -17,78 +17,77 @@ use crate::slot::StackAnchor;
 use crate::sys::perf::{Event, Permit};
 use crate::sys::{self, FreshThread, memory, signal};
 
-/// The most of a stack that is copied. A stack pointer further from the marker
-/// is on another stack (a coroutine's, a signal's, a grown one).
+/// The most bytes of a stack that are copied. A stack pointer further from the anchor is on
+/// another stack: that of a coroutine, of a signal handler, or one allocated to grow.
 const MAX_STACK: u64 = 1 << 20;
 
-/// A little more than the marker's stack pointer, for words saved beside it.
+/// How many bytes above the anchor's stack pointer are copied, for words saved there.
 const ABOVE_ANCHOR: u64 = 64;
 
-/// How long a running thread may take to be sampled. The sample is due after
-/// 0.1 ms of CPU time.
-const PATIENCE: Duration = Duration::from_millis(3);
+/// How long to wait for the sample of a running thread. It is due after 0.1 ms of CPU time.
+const SAMPLE_TIMEOUT: Duration = Duration::from_millis(3);
 
-/// How often a copy is tried while the thread moves.
-const TRIES: usize = 3;
+/// How often a copy is attempted if the thread moves meanwhile.
+const MAX_TRIES: usize = 3;
 
-/// Descriptors a thread takes.
-const PER_THREAD: u64 = 2;
+/// How many descriptors an open thread takes.
+const DESCRIPTORS_PER_THREAD: u64 = 2;
 
-/// StateCounts at other threads. Belongs to the watchdog's thread, whose descriptor
-/// table it uses.
+/// Reads the state and the stack of other threads. Used only on the watchdog's thread, because
+/// its files are in that thread's descriptor table.
 pub(crate) struct Capturer {
     modules: Modules,
     context: UnwindContext<usize>,
-    /// Once they are [loaded](Self::load).
+    /// `None` until they are [loaded](Self::load).
     symbols: Option<Symbols>,
     sockets: Sockets,
     has_state: bool,
-    /// On the calling thread, never switched on, where events can be had. The
-    /// kernel takes 8 ms for the first event of the machine, 20 µs for one beside
-    /// it; and as long as a thread has one, each of its switches takes 1 µs more,
-    /// which no thread of the service is to pay.
+    /// A perf event on the calling thread, never enabled. `None` where events are not available.
+    ///
+    /// The kernel takes 8 ms to create the first event on a machine, and 20 µs for each further
+    /// one while it exists. While a thread has an event, each of its context switches takes
+    /// 1 µs more. So the event that stays open must not be on a thread of the service.
     event: Option<(Permit, Event)>,
-    /// Of the signal for running threads, where the user allows it.
+    /// The handler of the signal for running threads, if the user allows it.
     handler: Option<signal::Handler>,
     interrupted_calls: u64,
-    /// For how many more threads files may be held open.
+    /// For how many more threads files may be kept open.
     open_threads_left: u64,
 }
 
-/// One thread that is looked at.
+/// One thread that is read.
 #[derive(Debug)]
 pub(crate) struct Thread {
     files: ThreadFiles,
-    is_held_open: bool,
+    is_kept_open: bool,
 }
 
 impl Capturer {
-    /// Finds out what can be read here, and gives the calling thread its own descriptor
-    /// table.
+    /// Gives the calling thread its own descriptor table, and finds out what can be read on this
+    /// system.
     ///
-    /// `interrupt`: running threads may be sent a signal where there is no better way.
-    /// `sample_under_seccomp`: system calls that a filter might answer by ending the process
-    /// are made all the same. `sockets` describes sockets, from a thread that has the
-    /// service's table.
+    /// `interrupt` allows a signal to be sent to running threads where there is no better way.
+    /// `sample_under_seccomp` allows system calls that a seccomp filter may answer by killing
+    /// the process. `sockets` describes sockets, on a thread that has the service's table.
     pub(crate) fn new(
         fresh: FreshThread,
         interrupt: bool,
         sample_under_seccomp: bool,
         sockets: SocketLookup,
     ) -> Self {
-        // Where that fails (before Linux 5.9) the files count against the service's limit.
+        // Where this fails (before Linux 5.9) the files count against the service's limit.
         let _ = sys::unshare_descriptors(fresh);
         let handler = interrupt.then(|| signal::install().ok()).flatten();
-        Self::in_own_table(handler, Permit::obtain(sample_under_seccomp), Some(sockets))
+        Self::with_table(handler, Permit::obtain(sample_under_seccomp), Some(sockets))
     }
 
-    /// In the descriptor table of the service, which a test's thread uses, too.
+    /// Returns a capturer that uses the process's descriptor table.
     #[cfg(test)]
     fn for_test() -> Self {
-        Self::in_own_table(None, Permit::obtain(true), None)
+        Self::with_table(None, Permit::obtain(true), None)
     }
 
-    fn in_own_table(
+    fn with_table(
         handler: Option<signal::Handler>,
         permit: Option<Permit>,
         sockets: Option<SocketLookup>,
@@ -104,15 +103,15 @@ impl Capturer {
             symbols: None,
             sockets: Sockets::new(sockets),
             // A thread reads its own state as "running".
-            has_state: own.state().is_some() && own.slices().is_some(),
+            has_state: own.state().is_some() && own.timeslices().is_some(),
             event,
             handler,
             interrupted_calls: 0,
-            open_threads_left: sys::descriptor_limit().saturating_sub(64) / PER_THREAD,
+            open_threads_left: sys::descriptor_limit().saturating_sub(64) / DESCRIPTORS_PER_THREAD,
         }
     }
 
-    /// How threads are read: the label `capture` of `build_info`.
+    /// Returns how threads are read: the label `capture` of `build_info`.
     pub(crate) fn mode(&self) -> CaptureMode {
         let stacks = cfg!(any(target_arch = "x86_64", target_arch = "aarch64"));
         match (self.has_state, stacks) {
@@ -129,16 +128,16 @@ impl Capturer {
         self.open_threads_left -= u64::from(keep);
         Thread {
             files: ThreadFiles::open(thread, keep),
-            is_held_open: keep,
+            is_kept_open: keep,
         }
     }
 
     pub(crate) fn close_thread(&mut self, thread: Thread) {
-        self.open_threads_left += u64::from(thread.is_held_open);
+        self.open_threads_left += u64::from(thread.is_kept_open);
     }
 
-    /// Gets ready to read stacks: copies the unwind tables, and has the
-    /// executable's symbols read meanwhile.
+    /// Prepares to read stacks: copies the unwind tables, and starts reading the executable's
+    /// symbols in the background.
     pub(crate) fn load(&mut self) {
         if !self.has_state {
             return;
@@ -158,12 +157,12 @@ impl Capturer {
         self.has_state.then(|| thread.files.clocks())?
     }
 
-    /// What kind of call it is, if that takes no reading.
+    /// Returns what kind of call it is, if the number and the arguments decide it.
     pub(crate) fn kind(&self, blocked: &Blocked) -> Option<CallKind> {
         kind_by_number(blocked.number, blocked.arguments)
     }
 
-    /// The call in words.
+    /// Describes the call.
     pub(crate) fn describe(
         &mut self,
         thread: &Thread,
@@ -183,9 +182,11 @@ impl Capturer {
         ))
     }
 
-    /// The stack of a thread that was seen in `state` within the poll of
-    /// `anchor`, which must be going on when its copy is there; its names may
-    /// take a while. A bug in here that panics is an answer like any other.
+    /// Reads the stack of a thread that was seen in `state` within the poll of `anchor`. The
+    /// functions of the stack are named in the background.
+    ///
+    /// `is_same_poll` must still hold after the stack was copied. A panic in here is a bug, and
+    /// is returned as an outcome.
     pub(crate) fn stack(
         &mut self,
         thread: &Thread,
@@ -214,11 +215,13 @@ impl Capturer {
         .unwrap_or(Err(CaptureOutcome::Panicked))
     }
 
-    /// System calls that failed because of [`sample`](Self::sample)'s signals.
+    /// Returns how many system calls failed because a signal of [`sample`](Self::sample)
+    /// interrupted them.
     pub(crate) fn interrupted_calls(&self) -> u64 {
         self.interrupted_calls
     }
 
+    /// Samples the registers and the stack of a running thread.
     fn sample(
         &mut self,
         thread: &Thread,
@@ -229,13 +232,13 @@ impl Capturer {
             (Some((permit, _)), _) => {
                 let event = Event::open(*permit, thread);
                 event
-                    .and_then(|event| event.sample(PATIENCE))
+                    .and_then(|event| event.sample(SAMPLE_TIMEOUT))
                     .ok()
                     .flatten()
             }
             (None, Some(handler)) => {
                 let limit = anchor.stack + ABOVE_ANCHOR;
-                let sample = signal::sample(handler, thread, limit, PATIENCE);
+                let sample = signal::sample(handler, thread, limit, SAMPLE_TIMEOUT);
                 let was_interrupted = sample.as_ref().is_some_and(arch::was_call_interrupted);
                 self.interrupted_calls += u64::from(was_interrupted);
                 sample
@@ -251,17 +254,18 @@ impl Capturer {
     }
 
     fn read(&mut self, registers: Registers, stack: &StackCopy, anchor: StackAnchor) -> Walk {
-        // An unknown address: something was loaded since.
-        let known = self.modules.known(registers.code()).is_some();
+        // An unknown address means that a library was loaded since the last refresh.
+        let known = self.modules.find(registers.code()).is_some();
         let mut walk = if known {
             self.walk(registers, stack, anchor)
         } else {
             self.refresh();
             self.walk(registers, stack, anchor)
         };
-        // What was unloaded may have made room for another, which is walked by
-        // the wrong tables or has the wrong names. 1 µs for each library.
-        let is_doubtful = walk.confidence != Confidence::Exact || !are_still_there(&walk);
+        // Another library may have been loaded where one was unloaded. Then its frames were
+        // walked by the wrong tables or would get the wrong names. The check takes 1 µs per
+        // library.
+        let is_doubtful = walk.confidence != Confidence::Exact || !are_still_mapped(&walk);
         if is_doubtful && known && self.refresh() {
             walk = self.walk(registers, stack, anchor);
         }
@@ -276,22 +280,22 @@ impl Capturer {
         unwinder.walk(registers, stack, anchor)
     }
 
-    /// Takes in what was loaded and unloaded. False if that was nothing.
+    /// Updates the modules. Returns false if none was loaded or unloaded.
     fn refresh(&mut self) -> bool {
         let before = self.modules.generation();
-        for gone in self.modules.refresh() {
+        for unloaded in self.modules.refresh() {
             if let Some(symbols) = &self.symbols {
-                symbols.forget(gone.reference());
+                symbols.forget(unloaded.reference());
             }
         }
         self.modules.generation() != before
     }
 }
 
-/// Where the functions will return to that a blocked thread is in, innermost
-/// first, as far as the unwind tables lead. `bytes`: its stack.
+/// Returns the return addresses of a blocked thread's functions, innermost first, as far as the
+/// unwind tables lead. `bytes` is its stack.
 ///
-/// Copies all unwind tables first: not for looks.
+/// Copies all unwind tables first, so it is too slow for regular use.
 pub(crate) fn return_addresses(blocked: Blocked, bytes: Vec<u8>) -> Vec<u64> {
     let mut modules = Modules::default();
     modules.refresh();
@@ -301,28 +305,29 @@ pub(crate) fn return_addresses(blocked: Blocked, bytes: Vec<u8>) -> Vec<u64> {
     };
     let registers = Registers::blocked(blocked.stack, blocked.code);
     let start = blocked.stack;
-    // To the thread's own start.
+    // No frame is at this anchor, so the walk continues to the start of the thread.
     let end = StackAnchor {
         stack: u64::MAX,
         code: 0,
     };
     let walk = unwinder.walk(registers, &StackCopy { start, bytes }, end);
     let callers = walk.frames.iter().skip(1);
-    // The walk gives the byte before.
+    // The walk returns the address before each return address.
     callers.map(|(_, code)| code + 1).collect()
 }
 
-fn are_still_there(walk: &Walk) -> bool {
+/// Returns whether all modules of a walk are still mapped.
+fn are_still_mapped(walk: &Walk) -> bool {
     let mut checked: Option<&Arc<Module>> = None;
     walk.frames.iter().all(|(module, _)| {
         let is_same = checked
             .replace(module)
             .is_some_and(|last| Arc::ptr_eq(last, module));
-        is_same || module.is_executable || module.is_still_there()
+        is_same || module.is_executable || module.is_still_mapped()
     })
 }
 
-/// How much of the stack there is to copy.
+/// Returns how many bytes of the stack to copy.
 fn length(stack: u64, anchor: StackAnchor) -> Result<usize, CaptureOutcome> {
     let length = anchor
         .stack
@@ -332,11 +337,10 @@ fn length(stack: u64, anchor: StackAnchor) -> Result<usize, CaptureOutcome> {
     length.ok_or(CaptureOutcome::Unreadable)
 }
 
-/// Copies the stack of a thread that stands still.
+/// Copies the stack of a blocked thread.
 ///
-/// The thread is in the same call with the same stack pointer before and
-/// after, and was not given a processor in between: so it has executed nothing
-/// while its stack was copied.
+/// Before and after the copy, the thread is in the same call with the same stack pointer, and it
+/// was not given a CPU in between. So it has executed nothing while its stack was copied.
 fn copy_blocked(
     files: &ThreadFiles,
     blocked: Blocked,
@@ -344,13 +348,13 @@ fn copy_blocked(
 ) -> Result<StackCopy, CaptureOutcome> {
     let length = length(blocked.stack, anchor)?;
     let mut bytes = vec![0; length];
-    for _ in 0..TRIES {
-        let before = files.slices();
+    for _ in 0..MAX_TRIES {
+        let before = files.timeslices();
         if before.is_none() || files.state() != Some(RunState::Blocked(blocked)) {
             return Err(CaptureOutcome::Moved);
         }
         let copied = memory::read(blocked.stack, &mut bytes);
-        if files.state() == Some(RunState::Blocked(blocked)) && files.slices() == before {
+        if files.state() == Some(RunState::Blocked(blocked)) && files.timeslices() == before {
             bytes.truncate(copied);
             let start = blocked.stack;
             return Ok(StackCopy { start, bytes });

@@ -1,10 +1,12 @@
-//! What a look must never do: see half of one moment and half of another, or
-//! disturb what it looks at.
+//! A capture must not mix two moments of a stack, and must not disturb the thread it reads.
 #![allow(
     unsafe_code,
     reason = "the calls that signals break have no safe wrapper"
 )]
-#![allow(clippy::disallowed_methods, reason = "no figure comes from it")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "no exported figure depends on it"
+)]
 
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
@@ -16,17 +18,17 @@ use super::*;
 
 const WORDS: usize = 64;
 
-/// Fills its stack with one number after the other, and blocks in between.
-fn fill_and_nap(stop: &AtomicBool, tell: &mpsc::Sender<(i32, u64)>) {
+/// Fills its stack with increasing numbers, and blocks after each.
+fn fill_and_sleep(stop: &AtomicBool, sender: &mpsc::Sender<(i32, u64)>) {
     let mut words = [0_u64; WORDS];
     let address = (&raw const words) as u64;
-    tell.send((crate::sys::thread_id(), address)).unwrap();
+    sender.send((crate::sys::thread_id(), address)).unwrap();
     let mut number = 0;
     while !stop.load(Ordering::Relaxed) {
         number += 1;
         for word in &mut words {
             *word = number;
-            // Keeps the compiler from filling them all at once, or not at all.
+            // Prevents the compiler from merging the writes, or from removing them.
             std::hint::black_box(&raw const *word);
         }
         std::thread::sleep(Duration::from_nanos(1));
@@ -38,10 +40,10 @@ fn fill_and_nap(stop: &AtomicBool, tell: &mpsc::Sender<(i32, u64)>) {
 fn no_accepted_copy_is_torn() {
     const ACCEPTED: u32 = 200_000;
     let stop = AtomicBool::new(false);
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
-        scope.spawn(|| fill_and_nap(&stop, &tell));
-        let (id, address) = told.recv().unwrap();
+        scope.spawn(|| fill_and_sleep(&stop, &sender));
+        let (id, address) = receiver.recv().unwrap();
         let files = ThreadFiles::open(id, true);
         let anchor = StackAnchor {
             stack: address + 8 * WORDS as u64,
@@ -68,15 +70,15 @@ fn no_accepted_copy_is_torn() {
             last = words[0];
         }
         stop.store(true, Ordering::Relaxed);
-        println!("{accepted} copies of {numbers} moments, {moved} refused, {torn} torn");
+        println!("{accepted} copies of {numbers} different numbers, {moved} refused, {torn} torn");
         assert_eq!(torn, 0);
-        // Else it says nothing: the thread has to have moved on all the time.
+        // The test proves nothing unless the thread kept running meanwhile.
         assert!(numbers > 100, "{numbers}");
     });
 }
 
-/// Calls that a signal breaks even with `SA_RESTART`: each blocks for about
-/// `millis` and gives whether it ended as it would undisturbed.
+/// Calls that a signal interrupts even with `SA_RESTART`. Each blocks for about `millis`, and
+/// returns whether it ended as it does undisturbed.
 type Call = (&'static str, Box<dyn Fn(i32) -> bool + Send>);
 
 fn timeout(millis: i32) -> libc::timespec {
@@ -165,9 +167,9 @@ fn calls() -> Vec<Call> {
                 // SAFETY: takes a flag.
                 let epoll = unsafe { libc::epoll_create1(0) };
                 let mut event = libc::epoll_event { events: 0, u64: 0 };
-                // SAFETY: room for the one event asked for.
+                // SAFETY: there is room for the one event requested.
                 let ended = unsafe { libc::epoll_wait(epoll, &raw mut event, 1, millis) };
-                // SAFETY: made above, and nobody else's.
+                // SAFETY: created above, and not used elsewhere.
                 unsafe { libc::close(epoll) };
                 ended == 0
             }),
@@ -183,7 +185,7 @@ fn calls() -> Vec<Call> {
             "nanosleep",
             Box::new(|millis| {
                 let time = timeout(millis);
-                // SAFETY: a valid time; no remainder asked for.
+                // SAFETY: a valid time; the remainder is not requested.
                 unsafe { libc::nanosleep(&raw const time, std::ptr::null_mut()) == 0 }
             }),
         ),
@@ -210,28 +212,29 @@ fn calls() -> Vec<Call> {
 }
 
 #[test]
-fn ten_thousand_looks_disturb_no_call() {
-    const LOOKS: u32 = 10_000;
+fn ten_thousand_captures_disturb_no_call() {
+    const CAPTURES: u32 = 10_000;
     const MILLIS: i32 = 20;
     for (name, call) in calls() {
         let (stop, calls, wrong) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         std::thread::scope(|scope| {
             let (stop, calls, wrong) = (&stop, &calls, &wrong);
             scope.spawn(move || {
                 let local = 0_u64;
-                tell.send((crate::sys::thread_id(), (&raw const local) as u64))
+                sender
+                    .send((crate::sys::thread_id(), (&raw const local) as u64))
                     .unwrap();
                 while !stop.load(Ordering::Relaxed) {
                     let started = Instant::now();
                     let ended_well = call(MILLIS);
-                    // The kernel may round a socket's time down to its own tick.
+                    // The kernel may round a socket's timeout down to its own tick.
                     let early = started.elapsed() < Duration::from_millis(MILLIS as u64 - 5);
                     wrong.fetch_add(u64::from(!ended_well || early), Ordering::Relaxed);
                     calls.fetch_add(1, Ordering::Relaxed);
                 }
             });
-            let (id, local) = told.recv().unwrap();
+            let (id, local) = receiver.recv().unwrap();
             let mut capturer = Capturer::for_test();
             capturer.load();
             let target = capturer.open_thread(id);
@@ -239,41 +242,42 @@ fn ten_thousand_looks_disturb_no_call() {
                 stack: local,
                 code: 0,
             };
-            let mut looks = 0;
-            while looks < LOOKS {
+            let mut captures = 0;
+            while captures < CAPTURES {
                 let state = capturer.state(&target);
                 let Some(RunState::Blocked(blocked)) = state else {
                     continue;
                 };
                 let _ = copy_blocked(&target.files, blocked, anchor);
-                if looks % 2000 == 0 {
+                if captures % 2000 == 0 {
                     capturer.describe(&target, &blocked, Effort::Full);
                     let _ = capturer.stack(&target, RunState::Blocked(blocked), anchor, &|| true);
                 }
-                looks += 1;
+                captures += 1;
             }
             stop.store(true, Ordering::Relaxed);
         });
         let (calls, wrong) = (calls.into_inner(), wrong.into_inner());
-        println!("{name}: {LOOKS} looks at {calls} calls, {wrong} disturbed");
+        println!("{name}: {CAPTURES} captures of {calls} calls, {wrong} disturbed");
         assert_eq!(wrong, 0, "{name}");
     }
 }
 
 #[test]
-fn a_capture_that_panics_is_an_answer() {
+fn a_capture_that_panics_returns_an_outcome() {
     let mut capturer = Capturer::for_test();
     capturer.load();
     let (open, gate) = mpsc::channel::<()>();
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
         scope.spawn(move || {
             let local = 0_u64;
-            tell.send((crate::sys::thread_id(), (&raw const local) as u64))
+            sender
+                .send((crate::sys::thread_id(), (&raw const local) as u64))
                 .unwrap();
             let _ = gate.recv();
         });
-        let (id, local) = told.recv().unwrap();
+        let (id, local) = receiver.recv().unwrap();
         let target = capturer.open_thread(id);
         let anchor = StackAnchor {
             stack: local,
@@ -289,16 +293,18 @@ fn a_capture_that_panics_is_an_answer() {
         let result = capturer.stack(&target, state, anchor, &bug);
         assert_eq!(result.err(), Some(CaptureOutcome::Panicked));
         let mut stack = capturer.stack(&target, state, anchor, &|| true).unwrap();
-        let result = stack.within(Duration::from_secs(30));
+        let result = stack.wait(Duration::from_secs(30));
         assert!(matches!(result, Some(Ok(_))), "{result:?}");
         drop(open);
     });
 }
 
-/// Blocks below so many frames, in a function that marks itself as the layer's does.
+/// Blocks below `depth` frames, in a function that sets the anchor as the layer does.
 #[inline(never)]
-fn block_deep(depth: u32, tell: &mpsc::Sender<(i32, StackAnchor)>, gate: &mpsc::Receiver<()>) {
-    tell.send((crate::sys::thread_id(), StackAnchor::here())).unwrap();
+fn block_deep(depth: u32, sender: &mpsc::Sender<(i32, StackAnchor)>, gate: &mpsc::Receiver<()>) {
+    sender
+        .send((crate::sys::thread_id(), StackAnchor::here()))
+        .unwrap();
     descend(depth, gate);
     std::hint::black_box(depth);
 }
@@ -313,21 +319,21 @@ fn descend(depth: u32, gate: &mpsc::Receiver<()>) -> u32 {
     std::hint::black_box(below) + 1
 }
 
-/// ThreadTimes looks as the watchdog makes them; run by `ci/bench.sh`.
+/// Measures captures as the watchdog makes them. Run by `ci/bench.sh`.
 #[test]
 #[ignore = "a measurement"]
 fn what_a_look_costs() {
-    const LOOKS: usize = 500;
+    const CAPTURES: usize = 500;
     let mut capturer = Capturer::for_test();
     capturer.load();
-    println!("| frames | state and clocks | copy and walk | names | whole look | first names |");
+    println!("| frames | state and clocks | copy and walk | names | whole capture | first names |");
     println!("|---:|---:|---:|---:|---:|---:|");
     for depth in [2, 20, 200] {
         let (open, gate) = mpsc::channel::<()>();
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         std::thread::scope(|scope| {
-            scope.spawn(move || block_deep(depth, &tell, &gate));
-            let (id, anchor) = told.recv().unwrap();
+            scope.spawn(move || block_deep(depth, &sender, &gate));
+            let (id, anchor) = receiver.recv().unwrap();
             let target = capturer.open_thread(id);
             let is_blocked = |state| match state {
                 Some(RunState::Blocked(blocked)) => blocked.number == libc::SYS_futex,
@@ -337,7 +343,7 @@ fn what_a_look_costs() {
                 std::thread::yield_now();
             }
             let (mut parts, mut frames, mut first) = (vec![], 0, None);
-            for _ in 0..LOOKS {
+            for _ in 0..CAPTURES {
                 let started = Instant::now();
                 let state = capturer.state(&target).unwrap();
                 capturer.clocks(&target).unwrap();
@@ -345,7 +351,7 @@ fn what_a_look_costs() {
                 let stack = capturer.stack(&target, state, anchor, &|| true);
                 let walked = started.elapsed();
                 let mut stack = stack.unwrap();
-                let named = stack.within(Duration::from_secs(30));
+                let named = stack.wait(Duration::from_secs(30));
                 let whole = started.elapsed();
                 let stack = named.unwrap().unwrap();
                 assert_eq!(stack.confidence, Confidence::Exact);
@@ -357,7 +363,7 @@ fn what_a_look_costs() {
             let median = |part: usize| {
                 let mut times: Vec<_> = parts.iter().map(|parts| parts[part]).collect();
                 times.sort_unstable();
-                times[LOOKS / 2].as_secs_f64() * 1e6
+                times[CAPTURES / 2].as_secs_f64() * 1e6
             };
             let first = first.unwrap().as_secs_f64() * 1e6;
             println!(

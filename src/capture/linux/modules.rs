@@ -5,25 +5,26 @@ use gimli::{BaseAddresses, EhFrame, EhFrameHdr, EndianSlice, LittleEndian};
 use super::symbols::ModuleRef;
 use crate::sys::memory;
 
-/// An executable or library in this process's memory, with copies of its
-/// unwind tables: a look must not depend on the library staying mapped.
+/// An executable or library in this process's memory. It has copies of the unwind tables,
+/// because a capture must not depend on the library staying mapped.
 #[derive(Debug)]
 pub(crate) struct Module {
-    /// As in `/proc/self/maps`.
+    /// The path as in `/proc/self/maps`.
     pub(crate) path: Arc<str>,
     pub(crate) is_executable: bool,
-    /// Run-time minus link-time addresses.
+    /// The run-time address minus the link-time address.
     pub(crate) bias: u64,
     pub(crate) build_id: Option<Arc<str>>,
     pub(super) start: u64,
     pub(super) end: u64,
-    /// Its first page, by which it is told from what comes after it.
+    /// The module's first page. It distinguishes the module from one that is later loaded at the
+    /// same addresses.
     pub(super) head: Arc<[u8]>,
     header: Table,
     frames: Table,
 }
 
-/// A copied section and where it lies.
+/// A copied section and its address.
 #[derive(Debug, Default)]
 struct Table {
     address: u64,
@@ -33,12 +34,12 @@ struct Table {
 /// Larger unwind tables are not copied.
 const MAX_TABLE: u64 = 64 << 20;
 
-/// In a library's first page are its headers, its build id and, of a small one,
-/// its names. Nothing writes there.
+/// The first page of a library holds its headers, its build id and, if the library is small,
+/// its names. Nothing writes to it.
 pub(super) const PAGE: usize = 4096;
 
 impl Module {
-    /// What its symbols are read by.
+    /// Returns what the symbolizer needs.
     pub(super) fn reference(&self) -> ModuleRef {
         ModuleRef {
             path: Arc::clone(&self.path),
@@ -48,7 +49,7 @@ impl Module {
         }
     }
 
-    /// Its unwind tables, if it has any.
+    /// Returns the unwind tables, if the module has any.
     pub(super) fn unwind(&self) -> Option<Unwind<'_>> {
         let header = EndianSlice::new(&self.header.bytes, LittleEndian);
         let bases = BaseAddresses::default()
@@ -62,8 +63,8 @@ impl Module {
         })
     }
 
-    /// Whether it is what lies at its addresses now.
-    pub(super) fn is_still_there(&self) -> bool {
+    /// Returns whether the module is still what is mapped at its addresses.
+    pub(super) fn is_still_mapped(&self) -> bool {
         let mut head = [0; PAGE];
         head.get_mut(..self.head.len())
             .is_some_and(|head| memory::read_exact(self.start, head) && *head == *self.head)
@@ -82,14 +83,14 @@ pub(super) struct Unwind<'m> {
 
 /// All modules, as of the last reading of `/proc/self/maps`.
 ///
-/// Not from `dl_iterate_phdr`: that takes the loader's lock, which the stuck
-/// thread may hold.
+/// `dl_iterate_phdr` is not used, because it takes the loader's lock, which the stuck thread may
+/// hold.
 #[derive(Debug, Default)]
 pub(crate) struct Modules {
     list: Vec<Arc<Module>>,
-    /// What the list was made of.
+    /// The mappings that the list was made from.
     mapped: Vec<Mapped>,
-    /// Changes of the list.
+    /// How often the list has changed.
     generation: u64,
 }
 
@@ -103,7 +104,7 @@ struct Mapped {
 }
 
 impl Modules {
-    /// Moves with every change.
+    /// Returns a number that changes with the list.
     pub(super) fn generation(&self) -> u64 {
         self.generation
     }
@@ -115,13 +116,13 @@ impl Modules {
             .cloned()
     }
 
-    /// The module an address is in.
-    pub(crate) fn known(&self, address: u64) -> Option<Arc<Module>> {
+    /// Returns the module that an address is in.
+    pub(crate) fn find(&self, address: u64) -> Option<Arc<Module>> {
         let found = self.list.iter().find(|module| module.has_code_at(address));
         found.map(Arc::clone)
     }
 
-    /// Takes in what was loaded and unloaded. Gives what is gone.
+    /// Updates the list. Returns the modules that were unloaded.
     pub(crate) fn refresh(&mut self) -> Vec<Arc<Module>> {
         let Ok(maps) = std::fs::read_to_string("/proc/self/maps") else {
             return Vec::new();
@@ -151,8 +152,8 @@ impl Modules {
 }
 
 fn parse_maps(maps: &str) -> Vec<Mapped> {
-    // And whether it has code: a file of which the watchdog reads the symbols
-    // is mapped, too, perhaps right beside the library itself.
+    // Each with whether it has code. A file whose symbols are being read is mapped without
+    // code, perhaps right next to the library itself.
     let mut list: Vec<(Mapped, bool)> = Vec::new();
     for line in maps.lines() {
         let mut words = line.splitn(6, ' ');
@@ -164,7 +165,7 @@ fn parse_maps(maps: &str) -> Vec<Mapped> {
             let is_first = u64::from_str_radix(words.next()?, 16) == Ok(0) && !has_code;
             let inode = words.nth(1)?.parse().ok()?;
             let path = words.next()?.trim_start();
-            // Files and the vdso; not stacks, heaps and devices.
+            // Only files and the vdso, not stacks, heaps and devices.
             let wanted = path == "[vdso]" || (path.starts_with('/') && inode != 0);
             let path = path.to_owned();
             let mapped = Mapped {
@@ -179,7 +180,7 @@ fn parse_maps(maps: &str) -> Vec<Mapped> {
             continue;
         };
         match list.last_mut() {
-            // With the gaps and the anonymous parts (.bss) between them.
+            // Extends the module over gaps and anonymous parts (.bss).
             Some((last, code))
                 if !is_first && last.inode == next.inode && last.path == next.path =>
             {
@@ -205,7 +206,7 @@ struct Segment {
     size: u64,
 }
 
-/// Reads what is mapped, not the file: that may have been replaced.
+/// Reads a module from memory, because its file may have been replaced.
 fn read_module(mapped: &Mapped, executable: Option<&str>) -> Option<Module> {
     let segments = program_headers(mapped.start)?;
     let first = segments.iter().find(|segment| segment.kind == PT_LOAD)?;
@@ -222,7 +223,7 @@ fn read_module(mapped: &Mapped, executable: Option<&str>) -> Option<Module> {
         .unwrap_or_default();
     let frames = frames_address(&header)
         .and_then(|address| {
-            // The section's length is in no program header: up to the end of
+            // No program header has the section's length, so it is copied up to the end of
             // its segment.
             let segment = segments.iter().find(|segment| {
                 let start = bias.wrapping_add(segment.address);
@@ -296,7 +297,7 @@ fn copy(address: u64, size: u64) -> Option<Table> {
     (copied > 0).then_some(Table { address, bytes })
 }
 
-/// The note `NT_GNU_BUILD_ID` among notes, in hexadecimal.
+/// Returns the note `NT_GNU_BUILD_ID` in hexadecimal.
 fn build_id(mut notes: &[u8]) -> Option<Arc<str>> {
     const GNU_BUILD_ID: u32 = 3;
     loop {
@@ -321,16 +322,16 @@ mod tests {
     fn this_test_and_its_c_library_are_found_with_their_tables() {
         let mut modules = Modules::default();
         modules.refresh();
-        let own = modules.known(parse_maps as *const () as u64).unwrap();
+        let own = modules.find(parse_maps as *const () as u64).unwrap();
         assert!(own.is_executable && own.unwind().is_some());
-        let libc = modules.known(libc::getpid as *const () as u64).unwrap();
+        let libc = modules.find(libc::getpid as *const () as u64).unwrap();
         assert!(!libc.is_executable && libc.unwind().is_some());
         assert!(libc.path.contains("libc"));
-        assert!(modules.known(8).is_none());
+        assert!(modules.find(8).is_none());
     }
 
     #[test]
-    fn lines_of_one_file_are_one_module() {
+    fn the_mappings_of_one_file_are_one_module() {
         let maps = "\
 55a0-55b0 r--p 00000000 fe:00 123                                        /app/my service
 55b0-55c0 r-xp 00010000 fe:00 123                                        /app/my service
@@ -346,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_read_beside_its_library_is_no_part_of_it() {
+    fn a_file_that_is_mapped_next_to_its_library_is_not_part_of_it() {
         let maps = "\
 7000-7900 r--p 00000000 fe:00 9                                          /lib/libc.so.6
 7900-7a00 r--p 00000000 fe:00 9                                          /lib/libc.so.6

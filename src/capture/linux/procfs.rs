@@ -4,31 +4,31 @@ use std::os::unix::fs::FileExt;
 use crate::capture::{Blocked, Clocks, RunState};
 use crate::sys;
 
-/// A thread's files in `/proc`, opened early: after a `setuid` or with
-/// `PR_SET_DUMPABLE` 0 they can't be opened any more, but still be read.
+/// A thread's files in `/proc`. They are opened early: after a `setuid` or with
+/// `PR_SET_DUMPABLE` 0 they can still be read, but not opened.
 #[derive(Debug)]
 pub(crate) struct ThreadFiles {
     thread: i32,
-    syscall: Kept,
-    schedule: Kept,
+    syscall: Source,
+    schedule: Source,
 }
 
 #[derive(Debug)]
-enum Kept {
+enum Source {
     Open(File),
-    /// Opened for each look: the table is full, or was.
-    Each(&'static str),
+    /// Opened for each read, because it could not be kept open.
+    Reopened(&'static str),
 }
 
-/// Longer than either file gets.
+/// No line of these files is longer.
 const LINE: usize = 256;
 
 impl ThreadFiles {
-    /// `keep`: whether to hold the files open.
+    /// `keep` says whether to keep the files open.
     pub(crate) fn open(thread: i32, keep: bool) -> Self {
         let open = |name| match keep.then(|| path(thread, name)).map(File::open) {
-            Some(Ok(file)) => Kept::Open(file),
-            _ => Kept::Each(name),
+            Some(Ok(file)) => Source::Open(file),
+            _ => Source::Reopened(name),
         };
         Self {
             thread,
@@ -41,7 +41,7 @@ impl ThreadFiles {
         self.thread
     }
 
-    /// `None` if there is no such file here, or no such thread any more.
+    /// Returns `None` if the kernel has no such file, or if the thread has ended.
     pub(crate) fn state(&self) -> Option<RunState> {
         self.read(&self.syscall, parse_syscall)
     }
@@ -54,12 +54,12 @@ impl ThreadFiles {
         Some(Clocks { on_cpu, waiting })
     }
 
-    /// How often the thread was given a processor: while it stands still, the
+    /// Returns how often the thread was given a CPU. While this number stays the same, a blocked
     /// thread has executed nothing.
-    pub(crate) fn slices(&self) -> Option<u64> {
+    pub(crate) fn timeslices(&self) -> Option<u64> {
         match self.read(&self.schedule, parse_schedule) {
-            Some((_, slices)) => Some(slices),
-            // A kernel without scheduler statistics: slower, as exact.
+            Some((_, timeslices)) => Some(timeslices),
+            // For a kernel without scheduler statistics. Slower, but as exact.
             None => {
                 let status = std::fs::read_to_string(path(self.thread, "status")).ok()?;
                 parse_switches(&status)
@@ -67,11 +67,11 @@ impl ThreadFiles {
         }
     }
 
-    fn read<T>(&self, kept: &Kept, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+    fn read<T>(&self, source: &Source, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let mut line = [0; LINE];
-        let length = match kept {
-            Kept::Open(file) => file.read_at(&mut line, 0),
-            Kept::Each(name) => {
+        let length = match source {
+            Source::Open(file) => file.read_at(&mut line, 0),
+            Source::Reopened(name) => {
                 File::open(path(self.thread, name)).and_then(|file| file.read_at(&mut line, 0))
             }
         };
@@ -83,7 +83,7 @@ fn path(thread: i32, name: &str) -> String {
     format!("/proc/self/task/{thread}/{name}")
 }
 
-/// `running`; `-1 <sp> <pc>`; or `<number> <six arguments> <sp> <pc>` (proc(5)).
+/// Parses `running`, `-1 <sp> <pc>` or `<number> <six arguments> <sp> <pc>` (proc(5)).
 fn parse_syscall(line: &str) -> Option<RunState> {
     let mut words = line.split_ascii_whitespace();
     let first = words.next()?;
@@ -106,14 +106,15 @@ fn parse_syscall(line: &str) -> Option<RunState> {
     }))
 }
 
-/// `<on cpu> <waiting> <slices>` (the kernel's sched-stats.rst): the latter two.
+/// Parses `<on cpu> <waiting> <timeslices>` (the kernel's sched-stats.rst). Returns the last
+/// two.
 fn parse_schedule(line: &str) -> Option<(u64, u64)> {
     let mut numbers = line.split_ascii_whitespace().map(str::parse);
     let wait = numbers.nth(1)?.ok()?;
     Some((wait, numbers.next()?.ok()?))
 }
 
-/// The sum of both kinds of context switches in `status`.
+/// Returns the sum of voluntary and involuntary context switches in `status`.
 fn parse_switches(status: &str) -> Option<u64> {
     let count = |name: &str| -> Option<u64> {
         let rest = status.lines().find_map(|line| line.strip_prefix(name))?;
@@ -161,17 +162,18 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_waits_is_seen_blocked_with_its_stack() {
+    fn a_waiting_thread_reads_as_blocked_with_its_stack_pointer() {
         let (open, gate) = std::sync::mpsc::channel::<()>();
-        let (tell, told) = std::sync::mpsc::channel();
+        let (sender, receiver) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
             scope.spawn(move || {
                 let local = 0_u8;
-                tell.send((sys::thread_id(), &raw const local as u64))
+                sender
+                    .send((sys::thread_id(), &raw const local as u64))
                     .unwrap();
                 let _ = gate.recv();
             });
-            let (id, local) = told.recv().unwrap();
+            let (id, local) = receiver.recv().unwrap();
             let files = ThreadFiles::open(id, true);
             let seen = loop {
                 match files.state() {
@@ -180,7 +182,7 @@ mod tests {
                 }
             };
             assert!(seen.stack < local && local - seen.stack < 1 << 16);
-            assert!(files.slices() > Some(0));
+            assert!(files.timeslices() > Some(0));
             assert!(files.clocks().unwrap().on_cpu > 0);
             drop(open);
         });

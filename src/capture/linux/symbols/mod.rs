@@ -1,10 +1,10 @@
-//! From addresses to functions and lines, on a thread of its own.
+//! Turns addresses into functions and lines, on a thread of its own.
 //!
 //! | file | what |
 //! |---|---|
 //! | `thread` | the thread that reads symbols, and the stacks that wait for it |
 //! | `symbolizer` | addresses to functions and lines, cached |
-//! | `names` | readable names, and which functions are the user's |
+//! | `names` | readable names of functions, and which functions are the user's |
 
 mod names;
 mod symbolizer;

@@ -1,6 +1,6 @@
-//! What a function is called, for people. Pure.
+//! Readable names of functions, and which functions are the user's. Pure.
 
-/// Crates whose functions are not the service's own, where no file name tells.
+/// Crates whose functions are not the service's own. Used where no file name decides.
 const NOT_USER: &[&str] = &[
     "actix_web",
     "alloc",
@@ -86,9 +86,10 @@ const NOT_USER: &[&str] = &[
     "zstd",
 ];
 
-/// A path as a person would write it: without generics, closures, shims and
-/// hashes; of `<X as Trait>::method` the `X::method`, and of a handler's
-/// `<X as axum::handler::Handler<..>>::call` the `X`.
+/// Returns a path as a person would write it, without generics, closures, shims and hashes.
+///
+/// `<X as Trait>::method` becomes `X::method`. A handler's
+/// `<X as axum::handler::Handler<..>>::call` becomes `X`.
 pub(super) fn readable(name: &str) -> String {
     let (path, method) = split_qualified(name);
     let mut path = without_generics(&match method {
@@ -112,12 +113,13 @@ pub(super) fn readable(name: &str) -> String {
     path
 }
 
-/// Whether a readable name says too little to stand alone.
+/// Returns whether a readable name has no path before it.
 pub(super) fn is_bare(name: &str) -> bool {
     !name.contains("::")
 }
 
-/// The crate that defines a function; of `<X as T>::m` that of X. `None` for C.
+/// Returns the crate that defines a function; for `<X as T>::m` the crate of `X`. `None` for a
+/// C function.
 pub(super) fn defining_crate(name: &str) -> Option<&str> {
     let (path, method) = split_qualified(name);
     let path = match method {
@@ -133,7 +135,7 @@ pub(super) fn defining_crate(name: &str) -> Option<&str> {
     (is_name && !krate.is_empty()).then_some(krate)
 }
 
-/// Whether a function is the service's own, by its name alone.
+/// Returns whether a function is the service's own, by its name alone.
 pub(super) fn is_user(name: &str) -> bool {
     defining_crate(name).is_some_and(is_user_crate)
 }
@@ -142,7 +144,7 @@ fn is_user_crate(krate: &str) -> bool {
     NOT_USER.binary_search(&krate).is_err()
 }
 
-/// Whether a source file belongs to the service, by where it lies.
+/// Returns whether a source file belongs to the service, by its path.
 pub(super) fn is_user_file(file: &str) -> bool {
     let foreign = [
         "/rustc/",
@@ -156,7 +158,7 @@ pub(super) fn is_user_file(file: &str) -> bool {
     !foreign.iter().any(|part| file.contains(part)) && !file.starts_with("vendor/")
 }
 
-/// The first path of the service that a name mentions among its generics.
+/// Returns the first path of the service among a name's generics.
 pub(super) fn mentioned_user_path(name: &str) -> Option<String> {
     let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '{' | '}' | '#');
     name.split(|c: char| !is_word(c))
@@ -170,7 +172,7 @@ struct Qualified<'n> {
     rest: &'n str,
 }
 
-/// `<X as T>rest` and `<X>rest` taken apart; anything else as it is.
+/// Splits `<X as T>rest` and `<X>rest`. Returns any other name unchanged.
 fn split_qualified(name: &str) -> (&str, Option<Qualified<'_>>) {
     let Some(inner) = name.strip_prefix('<') else {
         return (name, None);
@@ -186,7 +188,7 @@ fn split_qualified(name: &str) -> (&str, Option<Qualified<'_>>) {
     (path, Some(Qualified { trait_path, rest }))
 }
 
-/// Where the bracket opened before `text` closes. Arrows are not brackets.
+/// Returns where the bracket that was opened before `text` closes. Arrows are not brackets.
 fn closing(text: &str) -> Option<usize> {
     let mut depth = 1;
     let mut before = '\0';
@@ -231,7 +233,7 @@ fn without_generics(path: &str) -> String {
         }
         before = c;
     }
-    // `a::<T>::b` has left `a::::b`.
+    // `a::<T>::b` has become `a::::b`.
     while out.contains("::::") {
         out = out.replace("::::", "::");
     }
@@ -243,7 +245,7 @@ fn is_parameter(path: &str) -> bool {
     !path.contains("::") && path.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
-/// A last segment that is no name a person gave.
+/// Returns whether a last segment was made by the compiler.
 fn is_shim(segment: &str) -> bool {
     let is_hash = segment.len() == 17
         && segment.starts_with('h')
@@ -256,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_lose_what_the_compiler_added() {
+    fn readable_names_omit_what_the_compiler_added() {
         for (name, expected) in [
             (
                 "app::routes::get_user::{{closure}}",
@@ -353,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn names_at_random_never_panic() {
+    fn malformed_names_never_panic() {
         for name in [
             "<",
             "<<>",

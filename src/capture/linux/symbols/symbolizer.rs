@@ -15,29 +15,29 @@ pub(crate) struct ModuleRef {
     pub(crate) path: Arc<str>,
     pub(crate) is_executable: bool,
     pub(crate) bias: u64,
-    /// Its first bytes in memory.
+    /// The module's first bytes in memory.
     pub(crate) head: Arc<[u8]>,
 }
 
-/// A frame, and the name its function has for the compiler.
+/// A frame, and its function's demangled name in full.
 #[derive(Clone, Debug)]
 pub(crate) struct Expanded {
     pub(crate) frame: Frame,
     raw: Option<Arc<str>>,
 }
 
-/// Addresses to functions and lines, remembered.
+/// Turns addresses into functions and lines, and caches the results.
 ///
-/// The executable is read through `/proc/self/exe`, which stays what is running
-/// when the file is replaced. Nothing follows links to separate debug files:
-/// those of a C library cost tens of megabytes.
+/// The executable is read through `/proc/self/exe`, which refers to the running file even after
+/// it was replaced. Links to separate debug files are not followed, because those of a C
+/// library cost tens of megabytes.
 #[derive(Default)]
 pub(crate) struct Symbolizer {
     loaders: HashMap<Arc<str>, Option<Loader>>,
     known: HashMap<u64, Arc<[Expanded]>>,
 }
 
-/// Addresses remembered; about 0.5 KiB each.
+/// How many addresses are cached. Each takes about 0.5 KiB.
 const MAX_KNOWN: usize = 4096;
 
 impl Symbolizer {
@@ -45,12 +45,12 @@ impl Symbolizer {
         Self::default()
     }
 
-    /// Whether an address was expanded before.
+    /// Returns whether an address is cached.
     pub(crate) fn knows(&self, code: u64) -> bool {
         self.known.contains_key(&code)
     }
 
-    /// All functions at one address, the innermost inlined one first.
+    /// Returns all functions at one address, the innermost inlined one first.
     pub(crate) fn expand(&mut self, module: &ModuleRef, code: u64) -> Arc<[Expanded]> {
         if let Some(known) = self.known.get(&code) {
             return Arc::clone(known);
@@ -65,14 +65,14 @@ impl Symbolizer {
         frames
     }
 
-    /// The function an address is in, not what was inlined there: quick.
+    /// Returns the function that an address is in, without inlined functions. Fast.
     pub(crate) fn symbol(&mut self, module: &ModuleRef, code: u64) -> Option<String> {
         let offset = code.wrapping_sub(module.bias);
         let symbol = self.load(module)?.find_symbol(offset)?;
         Some(readable(&demangle(symbol)))
     }
 
-    /// Opens a module's symbols, if they are not open.
+    /// Opens a module's symbols, unless they are open.
     pub(crate) fn load(&mut self, module: &ModuleRef) -> Option<&Loader> {
         self.loaders
             .entry(Arc::clone(&module.path))
@@ -80,7 +80,7 @@ impl Symbolizer {
             .as_ref()
     }
 
-    /// A module is gone, and something else may come to its addresses.
+    /// Forgets a module that was unloaded. Another may be loaded at its addresses.
     pub(crate) fn forget(&mut self, module: &ModuleRef) {
         self.loaders.remove(&module.path);
         self.known.clear();
@@ -90,19 +90,20 @@ impl Symbolizer {
 fn open(module: &ModuleRef) -> Option<Loader> {
     if module.is_executable {
         Loader::new("/proc/self/exe").ok()
-    } else if module.path.starts_with('/') && is_of(Path::new(&*module.path), &module.head) {
+    } else if module.path.starts_with('/') && is_mapped_file(Path::new(&*module.path), &module.head)
+    {
         Loader::new(Path::new(&*module.path)).ok()
     } else {
         None
     }
 }
 
-/// Whether a file is what is mapped, not what has replaced it since.
-fn is_of(file: &Path, head: &[u8]) -> bool {
+/// Returns whether a file is the one that is mapped, not one that has replaced it since.
+fn is_mapped_file(file: &Path, head: &[u8]) -> bool {
     let mut begin = Vec::new();
     let length = head.len() as u64;
     let read = File::open(file).and_then(|file| file.take(length).read_to_end(&mut begin));
-    // Behind a short file's end a page is filled with zeros.
+    // After the end of a short file, the page in memory is filled with zeros.
     read.is_ok() && head.starts_with(&begin) && !begin.is_empty()
 }
 
@@ -154,7 +155,7 @@ fn read(loader: Option<&Loader>, module: &ModuleRef, offset: u64) -> Vec<Expande
             frames.push((name, file, line));
         }
     }
-    // The function that really is there goes by the name of its symbol.
+    // The outermost function, which is not inlined, takes the name of its symbol.
     match (frames.last_mut(), symbol) {
         (Some(last), Some(symbol)) => last.0 = Some(symbol),
         (None, symbol) => frames.push((symbol, None, None)),
@@ -170,7 +171,7 @@ fn read(loader: Option<&Loader>, module: &ModuleRef, offset: u64) -> Vec<Expande
     frames
 }
 
-/// Of a path in `/proc/self/maps`, whether the file is still there or not.
+/// Returns the file name of a path in `/proc/self/maps`, even if the file was deleted.
 pub(crate) fn file_name(path: &str) -> &str {
     let name = path.rsplit('/').next().unwrap_or_default();
     name.strip_suffix(" (deleted)").unwrap_or(name)
@@ -180,8 +181,8 @@ fn demangle(name: &str) -> String {
     addr2line::demangle_auto(name.into(), None).into_owned()
 }
 
-/// The user's own place in a stack: the innermost frame that is the user's.
-/// Without any symbols, the innermost address in the executable.
+/// Returns the user's own place in a stack: its innermost frame that is the user's. Without any
+/// symbols it is the innermost address in the executable.
 pub(crate) fn place(
     frames: &[Expanded],
     executable: &str,
@@ -192,7 +193,7 @@ pub(crate) fn place(
     };
     let found = &frames.get(at)?.frame;
     let function = match found.function.as_deref() {
-        // An inlined async function without a full name: who encloses it has one.
+        // An inlined async function has no full name. The function that encloses it has one.
         Some(name) if is_bare(name) => frames
             .get(at..)?
             .iter()
@@ -223,7 +224,7 @@ fn stripped(frames: &[Expanded], executable: &str, build_id: Option<Arc<str>>) -
         .iter()
         .map(|expanded| &expanded.frame)
         .filter(|frame| &*frame.module == executable);
-    // With symbols, a stack without a function of the user's has no place.
+    // If there are symbols, a stack without a function of the user's has no place.
     if own.clone().any(|frame| frame.function.is_some()) {
         return None;
     }

@@ -10,16 +10,16 @@ use crate::sys;
 
 const NAME: &str = "health-symbols";
 
-/// The way to the thread that reads symbols: no look waits for them. To read
-/// an executable's for the first time takes up to seconds, a part of it that
-/// was not read yet up to some ten milliseconds, and what was read before 20 µs.
+/// Sends requests to the thread that reads symbols, so that the watchdog never waits for them.
+///
+/// Reading an executable's symbols for the first time takes up to seconds. A part that was not
+/// read before takes up to tens of milliseconds, and one that was read before 20 µs.
 ///
 /// The thread ends after this is dropped.
 #[derive(Debug)]
 pub(crate) struct Symbols(Sender<Request>);
 
-/// As many wait as stacks are taken in the time that symbols are read, which
-/// is limited.
+/// The queue needs no bound of its own, because the number of stacks read per second is limited.
 enum Request {
     Load(ModuleRef),
     Forget(ModuleRef),
@@ -27,13 +27,13 @@ enum Request {
 }
 
 enum Named {
-    /// By the symbols alone, which is quick.
+    /// What the symbols alone show, which is fast.
     Hints(Hints),
     Stack(Arc<Stack>),
 }
 
 impl Symbols {
-    /// Belongs to the watchdog, whose descriptor table its thread shares.
+    /// Called on the watchdog's thread, whose descriptor table the new thread shares.
     pub(crate) fn start() -> std::io::Result<Self> {
         let (sender, requests) = channel();
         std::thread::Builder::new()
@@ -42,17 +42,17 @@ impl Symbols {
         Ok(Self(sender))
     }
 
-    /// Reads a module's symbols, if that was not done yet.
+    /// Reads a module's symbols, unless that was done before.
     pub(crate) fn load(&self, module: ModuleRef) {
         self.send(Request::Load(module));
     }
 
-    /// A module is gone, and something else may come to its addresses.
+    /// Forgets a module that was unloaded. Another may be loaded at its addresses.
     pub(crate) fn forget(&self, module: ModuleRef) {
         self.send(Request::Forget(module));
     }
 
-    /// Gives the frames of a walk their names.
+    /// Starts naming the functions of a walk.
     pub(crate) fn name(&self, walk: Walk) -> PendingStack {
         let (sender, answers) = sync_channel(2);
         self.send(Request::Name(walk, sender));
@@ -63,12 +63,12 @@ impl Symbols {
     }
 
     fn send(&self, request: Request) {
-        // The thread goes on as long as there is somebody to send.
+        // Cannot fail: the thread runs while this sender exists.
         let _ = self.0.send(request);
     }
 }
 
-/// A stack that was walked, and whose functions are being named.
+/// A stack whose functions are being named.
 #[derive(Debug)]
 pub(crate) struct PendingStack {
     answers: Receiver<Named>,
@@ -76,13 +76,10 @@ pub(crate) struct PendingStack {
 }
 
 impl PendingStack {
-    /// Waits for it. `None` if it takes longer.
-    pub(crate) fn within(
-        &mut self,
-        patience: Duration,
-    ) -> Option<Result<Arc<Stack>, CaptureOutcome>> {
+    /// Waits for the named stack. Returns `None` after `timeout`.
+    pub(crate) fn wait(&mut self, timeout: Duration) -> Option<Result<Arc<Stack>, CaptureOutcome>> {
         loop {
-            match self.answers.recv_timeout(patience) {
+            match self.answers.recv_timeout(timeout) {
                 Ok(Named::Hints(hints)) => self.hints = Some(hints),
                 Ok(Named::Stack(stack)) => return Some(Ok(stack)),
                 Err(RecvTimeoutError::Timeout) => return None,
@@ -91,28 +88,28 @@ impl PendingStack {
         }
     }
 
-    /// What is known of it so far.
+    /// Returns what is known about the stack so far.
     pub(crate) fn hints(&self) -> Option<Hints> {
         self.hints
     }
 }
 
 fn run(requests: &Receiver<Request>) {
-    // It has much to read while the service starts.
+    // The thread is busy while the service starts, and must not slow it down.
     if !sys::is_filtered() {
         sys::lower_priority();
     }
     let mut symbolizer = Symbolizer::new();
     for request in requests {
-        // Nothing in there panics but by a bug. Then its answer does not come,
-        // and what was read is read anew.
+        // A panic in here is a bug. Then the request gets no answer, and all symbols are read
+        // again.
         let done = catch_unwind(AssertUnwindSafe(|| match request {
             Request::Load(module) => {
                 symbolizer.load(&module);
             }
             Request::Forget(module) => symbolizer.forget(&module),
             Request::Name(walk, answer) => {
-                // Nobody waits any more if the poll is over.
+                // Sending fails if the poll is over and nothing waits for the stack.
                 if !walk.frames.iter().all(|(_, code)| symbolizer.knows(*code)) {
                     let _ = answer.send(Named::Hints(hints(&mut symbolizer, &walk)));
                 }
@@ -149,7 +146,7 @@ fn name(symbolizer: &mut Symbolizer, walk: &Walk) -> Stack {
                 own.and_then(|module| module.build_id.clone()),
             )
         }
-        // Never a guess.
+        // A stack that is not proven names no place.
         Confidence::Approximate | Confidence::Incomplete => None,
     };
     let frames = frames.into_iter().map(|expanded| expanded.frame);

@@ -8,19 +8,18 @@ use super::table::{Operand, SyscallInfo, syscall_info};
 use crate::capture::{Blocked, Call, Effort};
 use crate::model::CallKind;
 
-/// The kind, as far as it can be told without reading anything: for the ticks
-/// between full looks. `None` where a descriptor or memory decides; else what
-/// [`describe`] would say.
+/// Returns the kind of a call if its number and arguments decide it, without reading anything.
+/// It is then the kind that [`describe`] returns. `None` if a descriptor or memory decides.
 pub(crate) fn kind_by_number(number: i64, args: [u64; 6]) -> Option<CallKind> {
     syscall_info(number).map_or(Some(CallKind::Other), |known| {
         kind_by_arguments(&known, &args)
     })
 }
 
-/// A call that thread `tid` of this process is blocked in, in words.
+/// Describes a call that thread `tid` of this process is blocked in.
 ///
-/// What cannot be read is left out. `memory` fills its second argument with
-/// what is at the first, or says that it cannot.
+/// What cannot be read is omitted. `memory` fills its second argument with the bytes at the
+/// address in its first, and returns false if it cannot.
 pub(crate) fn describe(
     number: i64,
     args: [u64; 6],
@@ -32,7 +31,7 @@ pub(crate) fn describe(
     let Some(known) = syscall_info(number) else {
         return Call {
             kind: CallKind::Other,
-            words: format!("system call {number}").into(),
+            text: format!("system call {number}").into(),
         };
     };
     let mut describer = Describer {
@@ -43,15 +42,15 @@ pub(crate) fn describe(
         memory,
         sockets,
     };
-    let (by_operand, words) = describer.operand();
+    let (by_operand, operand) = describer.operand();
     let kind = kind_by_arguments(&known, &args)
         .or(by_operand)
         .unwrap_or(CallKind::Other);
-    let words: Arc<str> = match words {
-        Some(words) => format!("{}({words})", known.name).into(),
+    let text: Arc<str> = match operand {
+        Some(operand) => format!("{}({operand})", known.name).into(),
         None => known.name.into(),
     };
-    Call { kind, words }
+    Call { kind, text }
 }
 
 const CLONE_THREAD: u64 = libc::CLONE_THREAD as u64;
@@ -71,12 +70,12 @@ fn kind_by_arguments(known: &SyscallInfo, args: &[u64; 6]) -> Option<CallKind> {
             let waits = matches!(args[1] as i32, libc::F_SETLKW | libc::F_OFD_SETLKW);
             waits.then_some(CallKind::File)
         }
-        Operand::CloneFlags => Some(of_clone(args[0])),
+        Operand::CloneFlags => Some(kind_of_clone(args[0])),
         _ => known.kind,
     }
 }
 
-/// Whether a wait for several descriptors ends without any.
+/// Returns whether a wait for several descriptors has a time limit.
 fn has_timeout(known: &SyscallInfo, args: &[u64; 6]) -> bool {
     match known.operand {
         Operand::PollList if known.name == "poll" => args[2] as i32 >= 0,
@@ -85,7 +84,7 @@ fn has_timeout(known: &SyscallInfo, args: &[u64; 6]) -> bool {
     }
 }
 
-fn of_clone(flags: u64) -> CallKind {
+fn kind_of_clone(flags: u64) -> CallKind {
     if flags & CLONE_THREAD != 0 {
         CallKind::Other
     } else {
@@ -93,8 +92,8 @@ fn of_clone(flags: u64) -> CallKind {
     }
 }
 
-/// Kind by the operand, and the operand in words, as far as either is known.
-type Found = (Option<CallKind>, Option<String>);
+/// The kind by the operand, and the operand as text, as far as either is known.
+type Described = (Option<CallKind>, Option<String>);
 
 struct Describer<'a, M> {
     known: SyscallInfo,
@@ -106,7 +105,7 @@ struct Describer<'a, M> {
 }
 
 impl<M: Memory> Describer<'_, M> {
-    fn operand(&mut self) -> Found {
+    fn operand(&mut self) -> Described {
         let args = self.args;
         match self.known.operand {
             Operand::Nothing => (None, None),
@@ -132,14 +131,14 @@ impl<M: Memory> Describer<'_, M> {
             Operand::ProcessOr => (None, self.process_or(args[0], args[1] as i32)),
             Operand::CloneFlags => (None, clone(args[0])),
             Operand::CloneStruct => match arguments::word(args[0], self.memory) {
-                Some(flags) => (Some(of_clone(flags)), clone(flags)),
-                // Threads are made in no time.
+                Some(flags) => (Some(kind_of_clone(flags)), clone(flags)),
+                // Probably a process, because creating a thread takes little time.
                 None => (Some(CallKind::ChildProcess), None),
             },
         }
     }
 
-    fn first(&mut self, first: First) -> Found {
+    fn first(&mut self, first: First) -> Described {
         match first {
             First::Descriptor(number) => self.descriptor(number),
             First::Nothing => {
@@ -153,7 +152,7 @@ impl<M: Memory> Describer<'_, M> {
         }
     }
 
-    fn descriptor(&mut self, number: i32) -> Found {
+    fn descriptor(&mut self, number: i32) -> Described {
         let Some(found) = Descriptor::resolve(self.tid, number) else {
             return (None, Some(format!("fd {number}")));
         };
@@ -162,8 +161,8 @@ impl<M: Memory> Describer<'_, M> {
             Descriptor::Pipe { inode, end } => self.pipe(inode, end),
             Descriptor::Socket { inode } => {
                 let socket = self.sockets.find(self.tid, number, inode, self.effort);
-                let words = socket.map_or("socket".to_owned(), |socket| socket.words());
-                (CallKind::Network, words)
+                let text = socket.map_or("socket".to_owned(), |socket| socket.to_string());
+                (CallKind::Network, text)
             }
             Descriptor::Timerfd => (CallKind::Sleep, "timer".to_owned()),
             Descriptor::Eventfd => (CallKind::Lock, "eventfd".to_owned()),
@@ -180,30 +179,34 @@ impl<M: Memory> Describer<'_, M> {
     fn pipe(&self, inode: u64, end: End) -> (CallKind, String) {
         match pipe_peer::child_behind(self.tid, inode, end) {
             Some(child) => {
-                let way = if end == End::Writes { "to" } else { "from" };
-                (CallKind::ChildProcess, format!("pipe {way} child {child}"))
+                let direction = if end == End::Writes { "to" } else { "from" };
+                (
+                    CallKind::ChildProcess,
+                    format!("pipe {direction} child {child}"),
+                )
             }
             None => (CallKind::File, "pipe".to_owned()),
         }
     }
 
     fn epoll(&mut self, number: i32) -> (CallKind, String) {
-        /// Each may cost a reading of the kernel's tables.
-        const MOST: usize = 8;
+        /// For each of them the kernel's tables may have to be read.
+        const MAX_SOCKETS: usize = 8;
         let socket = descriptor::watched_sockets(self.tid, number)
-            .take(MOST)
-            // Without them the kind is not known.
+            .take(MAX_SOCKETS)
+            // Whatever the effort, because the sockets decide the kind.
             .filter_map(|(target, inode)| self.sockets.find(self.tid, target, inode, Effort::Full))
-            // A tokio runtime watches such a pair for signals, always.
+            // Every tokio runtime watches a socket pair for signals.
             .find(|socket| !socket.is_nameless_unix());
         match socket {
-            Some(socket) => (CallKind::Network, format!("epoll with {}", socket.words())),
+            Some(socket) => (CallKind::Network, format!("epoll with {socket}")),
             None => (CallKind::Other, "epoll".to_owned()),
         }
     }
 
-    /// A socket that is not connected yet has no peer but in the call.
-    fn address(&mut self, at: usize, length: usize) -> Found {
+    /// Describes a socket by the address in the call. A socket that is not connected yet has no
+    /// other peer.
+    fn address(&mut self, at: usize, length: usize) -> Described {
         let number = self.args[0] as i32;
         let address = self.args.get(at).zip(self.args.get(length));
         let address = address.and_then(|(at, length)| {
@@ -237,7 +240,7 @@ impl<M: Memory> Describer<'_, M> {
     }
 }
 
-/// In the encoding of waitpid(2).
+/// Describes a process number in the encoding of waitpid(2).
 fn process(number: i32) -> String {
     match number {
         1.. => format!("pid {number}"),
@@ -252,7 +255,7 @@ fn clone(flags: u64) -> Option<String> {
 }
 
 fn futex(operation: u64) -> Option<&'static str> {
-    /// As private to the process; by which clock.
+    /// These do not change the operation.
     const FLAGS: i32 = libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME;
     const LOCK_PI2: i32 = 13;
     match operation as i32 & !FLAGS {
@@ -265,8 +268,8 @@ fn futex(operation: u64) -> Option<&'static str> {
     }
 }
 
-/// Whether a wait ends by itself, by its arguments; a page fault does. The time
-/// limit of a socket does not show.
+/// Returns whether a wait ends by itself, by its arguments. A page fault does. The time limit of
+/// a socket option is not in the arguments.
 pub(crate) fn has_time_limit(blocked: &Blocked) -> bool {
     let [_, _, third, fourth, fifth, _] = blocked.arguments;
     let is_limited = |millis: u64| millis as i32 >= 0;

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// The kernel's number of the calling thread.
+/// Returns the kernel's number of the calling thread.
 pub(crate) fn own_thread() -> i32 {
     let link = std::fs::read_link("/proc/thread-self").unwrap();
     link.file_name().unwrap().to_str().unwrap().parse().unwrap()
@@ -30,20 +30,20 @@ fn blocked(thread: i32) -> Option<(i64, [u64; 6])> {
     Some((number, args))
 }
 
-/// What a thread that runs `block` is seen blocked in, once that is `wanted`;
-/// `release` ends it.
-fn seen(
+/// Runs `block` on a thread, and returns the call that the thread is blocked in once it is
+/// `wanted`. Then `release` ends the call.
+fn observe(
     block: impl FnOnce() + Send,
     wanted: impl Fn(&Call) -> bool,
     release: impl FnOnce(),
 ) -> Call {
     std::thread::scope(|scope| {
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         scope.spawn(move || {
-            tell.send(own_thread()).unwrap();
+            sender.send(own_thread()).unwrap();
             block();
         });
-        let thread = told.recv().unwrap();
+        let thread = receiver.recv().unwrap();
         let mut sockets = Sockets::default();
         let mut last = None;
         let found = (0..5_000).find_map(|_| {
@@ -62,7 +62,7 @@ fn seen(
 }
 
 fn named(start: &str) -> impl Fn(&Call) -> bool {
-    move |call| call.words.starts_with(start)
+    move |call| call.text.starts_with(start)
 }
 
 fn directory(name: &str) -> std::path::PathBuf {
@@ -72,25 +72,25 @@ fn directory(name: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn a_sleep_is_a_sleep() {
-    let nap = || std::thread::sleep(Duration::from_millis(200));
-    let call = seen(nap, named("clock_nanosleep"), || ());
+fn a_sleeping_thread_is_recognised() {
+    let sleep = || std::thread::sleep(Duration::from_millis(200));
+    let call = observe(sleep, named("clock_nanosleep"), || ());
     assert_eq!(
-        (call.kind, &*call.words),
+        (call.kind, &*call.text),
         (CallKind::Sleep, "clock_nanosleep")
     );
 }
 
 #[test]
-fn a_mutex_is_a_lock() {
+fn a_thread_that_waits_for_a_mutex_is_recognised() {
     let mutex = std::sync::Mutex::new(());
     let held = mutex.lock().unwrap();
-    let call = seen(|| drop(mutex.lock()), named("futex"), || drop(held));
-    assert_eq!((call.kind, &*call.words), (CallKind::Lock, "futex(wait)"));
+    let call = observe(|| drop(mutex.lock()), named("futex"), || drop(held));
+    assert_eq!((call.kind, &*call.text), (CallKind::Lock, "futex(wait)"));
 }
 
 #[test]
-fn sockets_are_named_by_their_peers() {
+fn sockets_are_described_by_their_peers() {
     for ip in ["127.0.0.1", "::1"] {
         let Ok(listener) = TcpListener::bind((ip, 0)) else {
             continue;
@@ -100,44 +100,44 @@ fn sockets_are_named_by_their_peers() {
         let (server, _) = listener.accept().unwrap();
         let number = client.as_raw_fd();
         let receive = || drop(client.read(&mut [0]));
-        // Not found at once where another test has made thousands of sockets.
-        let found = |start| move |call: &Call| named(start)(call) && call.words.contains(" TCP ");
-        let call = seen(receive, found("recvfrom"), || drop(server));
+        // The search may fail at first if another test has opened thousands of sockets.
+        let found = |start| move |call: &Call| named(start)(call) && call.text.contains(" TCP ");
+        let call = observe(receive, found("recvfrom"), || drop(server));
         let expected = format!("recvfrom(fd {number}, TCP socket to {address})");
-        assert_eq!((call.kind, &*call.words), (CallKind::Network, &*expected));
+        assert_eq!((call.kind, &*call.text), (CallKind::Network, &*expected));
 
         let accept = || drop(listener.accept());
-        let call = seen(accept, found("accept"), || {
+        let call = observe(accept, found("accept"), || {
             drop(TcpStream::connect(address))
         });
         let expected = format!("TCP socket listening on {address})");
-        assert!(call.words.ends_with(&expected), "{call:?}");
+        assert!(call.text.ends_with(&expected), "{call:?}");
     }
 }
 
 #[test]
-fn a_poll_is_what_it_polls() {
-    // A listener whose queue is full answers no more: connecting takes until
-    // its time limit, in poll.
+fn a_poll_has_the_kind_of_what_it_polls() {
+    // A listener whose queue is full does not answer, so connecting blocks in `poll` until the
+    // timeout.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let connect = |limit| TcpStream::connect_timeout(&address, Duration::from_millis(limit));
     let queued: Vec<_> = (0..5_000).map_while(|_| connect(50).ok()).collect();
-    let call = seen(|| drop(connect(500)), named(POLL), || ());
+    let call = observe(|| drop(connect(500)), named(POLL), || ());
     drop(queued);
     assert_eq!(call.kind, CallKind::Network);
     assert!(
-        call.words.ends_with(&format!(", TCP socket to {address})")),
+        call.text.ends_with(&format!(", TCP socket to {address})")),
         "{call:?}"
     );
 
-    // Connecting without a limit.
+    // Connecting without a timeout blocks in `connect`.
     let queued: Vec<_> = (0..5_000).map_while(|_| connect(50).ok()).collect();
     let open = || drop(TcpStream::connect(address));
-    let call = seen(open, named("connect"), || drop((listener, queued)));
+    let call = observe(open, named("connect"), || drop((listener, queued)));
     assert_eq!(call.kind, CallKind::Network);
     assert!(
-        call.words.ends_with(&format!(", TCP socket to {address})")),
+        call.text.ends_with(&format!(", TCP socket to {address})")),
         "{call:?}"
     );
 }
@@ -148,7 +148,7 @@ const POLL: &str = "poll(";
 const POLL: &str = "ppoll(";
 
 #[test]
-fn an_epoll_is_what_it_watches() {
+fn an_epoll_has_the_kind_of_what_it_watches() {
     for with_socket in [true, false] {
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let wait = move || {
@@ -161,7 +161,7 @@ fn an_epoll_is_what_it_watches() {
                 let _ = stopped.await;
             });
         };
-        let call = seen(wait, named("epoll_"), || drop(stop));
+        let call = observe(wait, named("epoll_"), || drop(stop));
         let (kind, words) = match with_socket {
             true => (
                 CallKind::Network,
@@ -170,24 +170,24 @@ fn an_epoll_is_what_it_watches() {
             false => (CallKind::Other, ", epoll)"),
         };
         assert_eq!(call.kind, kind, "{call:?}");
-        assert!(call.words.contains(words), "{call:?}");
+        assert!(call.text.contains(words), "{call:?}");
     }
 }
 
 #[test]
-fn files_are_named_by_their_paths() {
+fn files_are_described_by_their_paths() {
     let directory = directory("files");
     let path = directory.join("locked");
     let held = File::create(&path).unwrap();
     held.lock().unwrap();
     let second = File::open(&path).unwrap();
-    let call = seen(
+    let call = observe(
         || drop(second.lock()),
         named("flock"),
         || held.unlock().unwrap(),
     );
     let expected = format!("flock(fd {}, {})", second.as_raw_fd(), path.display());
-    assert_eq!((call.kind, &*call.words), (CallKind::File, &*expected));
+    assert_eq!((call.kind, &*call.text), (CallKind::File, &*expected));
 
     let fifo = directory.join("fifo");
     assert!(
@@ -198,21 +198,21 @@ fn files_are_named_by_their_paths() {
             .success()
     );
     let open = || drop(File::open(&fifo));
-    let call = seen(open, named("openat"), || {
-        // Opening for both ways does not wait.
+    let call = observe(open, named("openat"), || {
+        // Opening for reading and writing does not block.
         drop(File::options().read(true).write(true).open(&fifo));
     });
     let expected = format!("openat({})", fifo.display());
-    assert_eq!((call.kind, &*call.words), (CallKind::File, &*expected));
+    assert_eq!((call.kind, &*call.text), (CallKind::File, &*expected));
     let writer = File::options().read(true).write(true).open(&fifo).unwrap();
     let mut reader = File::open(&fifo).unwrap();
     let expected = format!("read(fd {}, {})", reader.as_raw_fd(), fifo.display());
-    let call = seen(
+    let call = observe(
         || drop(reader.read(&mut [0])),
         named("read"),
         || drop(writer),
     );
-    assert_eq!((call.kind, &*call.words), (CallKind::File, &*expected));
+    assert_eq!((call.kind, &*call.text), (CallKind::File, &*expected));
     std::fs::remove_dir_all(directory).unwrap();
 }
 
@@ -225,9 +225,9 @@ fn a_pipe_within_the_process_is_a_file() {
         .unwrap();
     let (mut reader, writer) = std::io::pipe().unwrap();
     let expected = format!("read(fd {}, pipe)", reader.as_raw_fd());
-    let call = seen(
+    let call = observe(
         || drop(reader.read(&mut [0])),
-        |call| *call.words == *expected,
+        |call| *call.text == *expected,
         || drop(writer),
     );
     child.kill().unwrap();
@@ -235,34 +235,34 @@ fn a_pipe_within_the_process_is_a_file() {
     assert_eq!(call.kind, CallKind::File);
 }
 
-/// The child that `words` end with, proven to run `name`.
-fn child_in(words: &str, name: &str) -> bool {
-    let end = words.trim_end_matches(')');
+/// Returns whether `text` ends with the number of a process that runs `name`.
+fn child_in(text: &str, name: &str) -> bool {
+    let end = text.trim_end_matches(')');
     let number = end.rsplit(' ').next().unwrap();
     let comm = std::fs::read_to_string(format!("/proc/{number}/comm"));
     comm.is_ok_and(|comm| comm.trim() == name)
 }
 
 #[test]
-fn waiting_for_a_child_is_seen_through_its_pipes() {
+fn waiting_for_a_child_is_recognised_by_its_pipes() {
     let run = || drop(Command::new("sleep").arg("1").output());
-    let by_pipe = |call: &Call| call.words.contains("pipe from") && child_in(&call.words, "sleep");
-    let call = seen(run, by_pipe, || ());
+    let by_pipe = |call: &Call| call.text.contains("pipe from") && child_in(&call.text, "sleep");
+    let call = observe(run, by_pipe, || ());
     assert_eq!(call.kind, CallKind::ChildProcess);
-    assert!(call.words.starts_with(POLL), "{call:?}");
+    assert!(call.text.starts_with(POLL), "{call:?}");
 
     let run = || {
         let mut command = Command::new("sleep");
         drop(command.arg("1").stderr(Stdio::null()).output());
     };
-    let call = seen(run, |call| named("read(")(call) && by_pipe(call), || ());
+    let call = observe(run, |call| named("read(")(call) && by_pipe(call), || ());
     assert_eq!(call.kind, CallKind::ChildProcess);
 
     let run = || drop(Command::new("sleep").arg("1").status());
-    let by_number = |call: &Call| call.words.contains("(pid ") && child_in(&call.words, "sleep");
-    let call = seen(run, by_number, || ());
+    let by_number = |call: &Call| call.text.contains("(pid ") && child_in(&call.text, "sleep");
+    let call = observe(run, by_number, || ());
     assert_eq!(call.kind, CallKind::ChildProcess);
-    assert!(call.words.starts_with("wait"), "{call:?}");
+    assert!(call.text.starts_with("wait"), "{call:?}");
 
     let mut child = Command::new("sleep")
         .arg("60")
@@ -272,9 +272,9 @@ fn waiting_for_a_child_is_seen_through_its_pipes() {
     let mut input = child.stdin.take().unwrap();
     let fill = move || drop(input.write_all(&[0; 1 << 20]));
     let expected = format!(", pipe to child {})", child.id());
-    let call = seen(
+    let call = observe(
         fill,
-        |call| call.words.ends_with(&expected),
+        |call| call.text.ends_with(&expected),
         || child.kill().unwrap(),
     );
     child.wait().unwrap();

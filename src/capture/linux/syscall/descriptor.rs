@@ -2,13 +2,13 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 
-/// What a number in a thread's descriptor table stands for.
+/// What a descriptor refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Descriptor {
-    /// A named pipe is one, too.
+    /// A named pipe, too.
     File(String),
     Tty(String),
-    /// By the kernel's number, which both ends have in common.
+    /// The inode number is common to both ends.
     Pipe {
         inode: u64,
         end: End,
@@ -19,9 +19,9 @@ pub(super) enum Descriptor {
     Eventfd,
     Timerfd,
     Epoll,
-    /// A process; without its number where that cannot be read.
+    /// A process, with its number if that can be read.
     Process(Option<i32>),
-    /// In the kernel's own words.
+    /// The kernel's own name.
     Other(String),
 }
 
@@ -30,13 +30,13 @@ pub(super) enum Descriptor {
 pub(super) enum End {
     Reads,
     Writes,
-    /// Opened for both, or not to be told.
+    /// Opened for both, or unknown.
     Either,
 }
 
 impl Descriptor {
-    /// By the link that the kernel shows for it. The number itself means
-    /// nothing here: the watchdog has a table of its own.
+    /// Resolves a descriptor of another thread, by its link in `/proc`. The watchdog cannot use
+    /// the number itself, because it has a descriptor table of its own.
     pub(super) fn resolve(thread: i32, number: i32) -> Option<Self> {
         let path = format!("/proc/self/task/{thread}/fd/{number}");
         let link = fs::read_link(&path).ok()?;
@@ -76,7 +76,7 @@ impl Descriptor {
             "eventfd" => Self::Eventfd,
             "timerfd" => Self::Timerfd,
             "eventpoll" => Self::Epoll,
-            // The kernel's name of it has changed.
+            // Its name differs between kernel versions.
             name if name == "pidfd" || name.starts_with("pidfd:") => Self::Process(None),
             name => Self::Other(readable(name)),
         }
@@ -84,8 +84,8 @@ impl Descriptor {
 }
 
 impl End {
-    /// By the permissions of the link in `/proc`, which are those it was
-    /// opened with.
+    /// Finds the end by the permissions of the link in `/proc`: they show how the descriptor was
+    /// opened.
     pub(super) fn of_link(path: &str) -> Self {
         let mode = fs::symlink_metadata(path).map_or(0, |link| link.mode());
         match (mode & 0o400 != 0, mode & 0o200 != 0) {
@@ -95,19 +95,19 @@ impl End {
         }
     }
 
-    /// Whether what is written into one can come out of the other.
+    /// Returns whether data written to one end can be read from the other.
     pub(super) fn is_opposite(self, other: Self) -> bool {
         self == Self::Either || self != other
     }
 }
 
-/// The number in `pipe:[number]`.
+/// Returns the number in `pipe:[number]`.
 fn inode(link: &str, kind: &str) -> Option<u64> {
     let number = link.strip_prefix(kind)?.strip_prefix(":[")?;
     number.strip_suffix(']')?.parse().ok()
 }
 
-/// The process that a descriptor stands for.
+/// Returns the process that a descriptor refers to.
 pub(super) fn process(thread: i32, number: i32) -> Option<i32> {
     let details = details(thread, number);
     let mut lines = details.lines();
@@ -119,18 +119,18 @@ pub(super) fn process(thread: i32, number: i32) -> Option<i32> {
     (found > 0).then_some(found)
 }
 
-/// The numbers and inodes of the sockets that an epoll instance watches, among the first
-/// of its descriptors.
+/// Returns the numbers and inodes of the sockets among the first descriptors that an epoll
+/// instance watches.
 pub(super) fn watched_sockets(thread: i32, number: i32) -> impl Iterator<Item = (i32, u64)> {
-    const MOST: usize = 64;
+    const MAX_TARGETS: usize = 64;
     let targets: Vec<_> = details(thread, number)
         .lines()
         .filter_map(parse_target)
-        .take(MOST)
+        .take(MAX_TARGETS)
         .collect();
     targets.into_iter().filter_map(move |(target, known)| {
         match Descriptor::resolve(thread, target)? {
-            // The number may stand for something else by now.
+            // The number may refer to something else by now.
             Descriptor::Socket { inode } if known.is_none_or(|known| known == inode) => {
                 Some((target, inode))
             }
@@ -139,8 +139,8 @@ pub(super) fn watched_sockets(thread: i32, number: i32) -> impl Iterator<Item = 
     })
 }
 
-/// `tfd: 5 events: 19 data: 5  pos:0 ino:1a2b sdev:8`: number and inode, which
-/// kernels before 4.14 don't give.
+/// Parses `tfd: 5 events: 19 data: 5  pos:0 ino:1a2b sdev:8` into number and inode. Kernels
+/// before 4.14 do not report the inode.
 fn parse_target(line: &str) -> Option<(i32, Option<u64>)> {
     let mut words = line.strip_prefix("tfd:")?.split_ascii_whitespace();
     let number = words.next()?.parse().ok()?;
@@ -151,33 +151,33 @@ fn parse_target(line: &str) -> Option<(i32, Option<u64>)> {
     ))
 }
 
-/// What the kernel adds about a descriptor; as much of it as is worth reading.
+/// Reads the beginning of a descriptor's `fdinfo`.
 fn details(thread: i32, number: i32) -> String {
-    const LONGEST: u64 = 1 << 14;
+    const MAX_LENGTH: u64 = 1 << 14;
     let mut text = Vec::new();
     if let Ok(file) = File::open(format!("/proc/self/task/{thread}/fdinfo/{number}")) {
-        // What was read until an error is worth as much.
-        let _ = file.take(LONGEST).read_to_end(&mut text);
+        // What was read before an error is used.
+        let _ = file.take(MAX_LENGTH).read_to_end(&mut text);
     }
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// Text of others, fit for a log line: of limited length, control characters
-/// and what else cannot be seen escaped.
+/// Makes foreign text fit for a log line: limits its length, and escapes control and other
+/// invisible characters.
 pub(super) fn readable(text: &str) -> String {
-    const LONGEST: usize = 256;
-    let mut fit = String::new();
+    const MAX_LENGTH: usize = 256;
+    let mut out = String::new();
     for (index, next) in text.chars().enumerate() {
         match next {
-            _ if index == LONGEST => {
-                fit.push('…');
+            _ if index == MAX_LENGTH => {
+                out.push('…');
                 break;
             }
-            '"' | '\'' => fit.push(next),
-            _ => fit.extend(next.escape_debug()),
+            '"' | '\'' => out.push(next),
+            _ => out.extend(next.escape_debug()),
         }
     }
-    fit
+    out
 }
 
 #[cfg(test)]
@@ -186,7 +186,7 @@ mod tests {
     use std::os::fd::AsRawFd;
 
     #[test]
-    fn links_are_told_apart() {
+    fn each_kind_of_link_is_recognised() {
         let file = |path: &str| Descriptor::File(path.to_owned());
         for (link, expected) in [
             ("/var/data/x", file("/var/data/x")),
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipes_ends_are_told_apart() {
+    fn the_ends_of_a_pipe_are_distinguished() {
         let (reader, writer) = std::io::pipe().unwrap();
         let of = |number| Descriptor::resolve(super::super::describe::tests::own_thread(), number);
         let Some(Descriptor::Pipe { inode, end }) = of(reader.as_raw_fd()) else {
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn text_of_others_is_shortened() {
+    fn foreign_text_is_shortened() {
         assert_eq!(readable("it's \"x\""), "it's \"x\"");
         assert_eq!(readable(&"é".repeat(300)).chars().count(), 257);
     }

@@ -2,21 +2,21 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::descriptor::readable;
 
-/// Reads another thread's memory, all or nothing.
+/// Reads another thread's memory. Returns false if not all of it can be read.
 pub(super) trait Memory: Fn(u64, &mut [u8]) -> bool {}
 impl<F: Fn(u64, &mut [u8]) -> bool> Memory for F {}
 
-/// Paths are shown up to here; the kernel's limit is 4096.
-const LONGEST_PATH: usize = 256;
+/// Longer paths are cut. The kernel's limit is 4096.
+const MAX_PATH: usize = 256;
 
-/// A path that ends with a zero byte. `None` if it cannot be read.
+/// Reads a path that ends with a zero byte. Returns `None` if it cannot be read.
 pub(super) fn path(address: u64, memory: &impl Memory) -> Option<String> {
-    /// Divides every page size: a step that begins at a multiple of it cannot
-    /// reach into the page after the one the text ends in.
+    /// Divides every page size. So a step that begins at a multiple of it cannot extend into the
+    /// page after the one that the text ends in.
     const STEP: u64 = 64;
     let mut bytes = Vec::new();
     let mut at = address;
-    while bytes.len() < LONGEST_PATH {
+    while bytes.len() < MAX_PATH {
         let mut step = [0; STEP as usize];
         let step = step.get_mut(..(STEP - at % STEP) as usize)?;
         if !memory(at, step) {
@@ -32,7 +32,7 @@ pub(super) fn path(address: u64, memory: &impl Memory) -> Option<String> {
     Some(readable(&String::from_utf8_lossy(&bytes)) + "…")
 }
 
-/// A `struct sockaddr` of a family that is known.
+/// Reads a `struct sockaddr`. Returns `None` if its family is not known.
 pub(super) fn socket_address(address: u64, length: u64, memory: &impl Memory) -> Option<String> {
     let mut bytes = [0; 128];
     let bytes = bytes.get_mut(..usize::try_from(length).ok()?.min(128))?;
@@ -48,18 +48,18 @@ pub(super) fn socket_address(address: u64, length: u64, memory: &impl Memory) ->
         }
         libc::AF_INET6 => {
             let (port, rest) = rest.split_first_chunk()?;
-            // A flow label comes first.
+            // A flow label precedes the address.
             let ip = Ipv6Addr::from(*rest.get(4..)?.first_chunk::<16>()?);
             Some(SocketAddr::new(ip.to_canonical(), u16::from_be_bytes(*port)).to_string())
         }
         libc::AF_UNIX => {
-            let (anchor, name) = match rest.strip_prefix(&[0]) {
+            let (prefix, name) = match rest.strip_prefix(&[0]) {
                 Some(name) => ("@", name),
                 None => ("", rest),
             };
             let name = name.split(|byte| *byte == 0).next()?;
             Some(format!(
-                "{anchor}{}",
+                "{prefix}{}",
                 readable(&String::from_utf8_lossy(name))
             ))
         }
@@ -67,22 +67,22 @@ pub(super) fn socket_address(address: u64, length: u64, memory: &impl Memory) ->
     }
 }
 
-/// Which descriptor a list of several begins with.
+/// The first descriptor of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum First {
     Descriptor(i32),
     /// The list is empty.
     Nothing,
-    /// It cannot be read.
+    /// The list cannot be read.
     Unknown,
 }
 
-/// Of an array of `struct pollfd`; entries below 0 do not count.
+/// Returns the first descriptor in an array of `struct pollfd`. Negative ones are ignored.
 pub(super) fn first_polled(address: u64, count: u64, memory: &impl Memory) -> First {
-    const MOST: u64 = 16;
+    const MAX_ENTRIES: u64 = 16;
     const SIZE: usize = 8;
-    let mut bytes = [0; SIZE * MOST as usize];
-    let length = SIZE.saturating_mul(count.min(MOST) as usize);
+    let mut bytes = [0; SIZE * MAX_ENTRIES as usize];
+    let length = SIZE.saturating_mul(count.min(MAX_ENTRIES) as usize);
     let Some(list) = bytes.get_mut(..length) else {
         return First::Unknown;
     };
@@ -94,19 +94,21 @@ pub(super) fn first_polled(address: u64, count: u64, memory: &impl Memory) -> Fi
         .filter_map(|entry| Some(i32::from_ne_bytes(*entry.first_chunk()?)));
     match numbers.find(|number| *number >= 0) {
         Some(number) => First::Descriptor(number),
-        None if count > MOST => First::Unknown,
+        None if count > MAX_ENTRIES => First::Unknown,
         None => First::Nothing,
     }
 }
 
-/// Of the sets for reading, writing and exceptions, in this order.
+/// Returns the first descriptor in the sets for reading, writing and exceptions, in this order.
 pub(super) fn first_selected(count: u64, sets: [u64; 3], memory: &impl Memory) -> First {
     const BITS: u32 = u64::BITS;
-    /// Sets have no more in the C library, and rarely in life.
-    const MOST: u32 = 1024;
-    let count = u32::try_from((count as i32).max(0)).unwrap_or(0).min(MOST);
+    /// `FD_SETSIZE`, the size of a set in the C library. Larger sets are rare.
+    const MAX_BITS: u32 = 1024;
+    let count = u32::try_from((count as i32).max(0))
+        .unwrap_or(0)
+        .min(MAX_BITS);
     for set in sets {
-        // As the kernel does: whole words, and no further.
+        // Reads whole words, like the kernel, and nothing after them.
         for index in 0..count.div_ceil(BITS) {
             if set == 0 {
                 break;
@@ -121,7 +123,7 @@ pub(super) fn first_selected(count: u64, sets: [u64; 3], memory: &impl Memory) -
             let number = u64::from_ne_bytes(word)
                 .trailing_zeros()
                 .saturating_add(index * BITS);
-            // A word without a bit gives the next word's first number.
+            // A word without a bit yields the next word's first number.
             if number < count && u64::from_ne_bytes(word) != 0 {
                 return i32::try_from(number).map_or(First::Unknown, First::Descriptor);
             }
@@ -130,7 +132,7 @@ pub(super) fn first_selected(count: u64, sets: [u64; 3], memory: &impl Memory) -
     First::Nothing
 }
 
-/// The first field of a `struct clone_args`.
+/// Reads one word, as the first field of a `struct clone_args`.
 pub(super) fn word(address: u64, memory: &impl Memory) -> Option<u64> {
     let mut bytes = [0; 8];
     memory(address, &mut bytes).then(|| u64::from_ne_bytes(bytes))
@@ -140,7 +142,7 @@ pub(super) fn word(address: u64, memory: &impl Memory) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// Memory that is `bytes` at 4096 and nothing else.
+    /// Returns memory that has `bytes` at 4096 and nothing else.
     fn page(bytes: &[u8]) -> impl Fn(u64, &mut [u8]) -> bool + '_ {
         |address, into| {
             let found = usize::try_from(address)
@@ -152,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_end_where_memory_or_patience_does() {
+    fn a_path_ends_at_its_zero_byte_and_within_the_limit() {
         let mut bytes = vec![b'x'; 4096];
         bytes[4090..].copy_from_slice(b"/a\n\xff'\0");
         let read = |at: u64| path(at, &page(&bytes));

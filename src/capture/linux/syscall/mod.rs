@@ -1,10 +1,10 @@
-//! The system call a thread is blocked in: what it waits for, and in words.
+//! Describes the system call that a thread is blocked in, and what it waits for.
 //!
 //! | file | what |
 //! |---|---|
 //! | `describe` | from number and arguments to a [`Call`](crate::capture::Call) |
-//! | `table` | what is known of each system call |
-//! | `memory` | arguments that are in the thread's memory |
+//! | `table` | what is known about each system call |
+//! | `memory` | arguments in the thread's memory |
 //! | `descriptor` | what a file descriptor refers to |
 //! | `socket` | what a socket is connected to |
 //! | `pipe_peer` | the child process at the other end of a pipe |

@@ -5,16 +5,16 @@ use super::descriptor::End;
 
 const MAX_CHILDREN: usize = 64;
 const MAX_DESCRIPTORS: usize = 16;
-/// Whose children are asked for.
+/// The children of at most this many threads are examined.
 const MAX_THREADS: usize = 256;
 
-/// The living child process that holds the other end of a pipe.
+/// Returns the living child process that holds the other end of a pipe.
 ///
-/// `Command::output` waits for its child's output before it waits for the
-/// child, so the call itself tells only of a pipe.
+/// `Command::output` waits for its child's output before it waits for the child, so the call
+/// itself shows only a pipe.
 pub(super) fn child_behind(thread: i32, inode: u64, end: End) -> Option<i32> {
     let link = format!("pipe:[{inode}]");
-    // A child is that of the thread that made it.
+    // The kernel lists a child with the thread that created it.
     std::iter::once(thread)
         .chain(other_threads(thread))
         .take(MAX_THREADS)
@@ -23,7 +23,7 @@ pub(super) fn child_behind(thread: i32, inode: u64, end: End) -> Option<i32> {
         .find(|child| holds(*child, &link, end))
 }
 
-/// All others, with those first that live longest.
+/// Returns all other threads in the kernel's order, which is mostly the oldest first.
 fn other_threads(thread: i32) -> impl Iterator<Item = i32> {
     let entries = fs::read_dir("/proc/self/task");
     entries
@@ -34,12 +34,12 @@ fn other_threads(thread: i32) -> impl Iterator<Item = i32> {
 }
 
 fn children(thread: i32) -> Vec<i32> {
-    const LONGEST: u64 = 4096;
+    const MAX_LENGTH: u64 = 4096;
     let mut text = String::new();
     if let Ok(file) = File::open(format!("/proc/self/task/{thread}/children")) {
-        let _ = file.take(LONGEST).read_to_string(&mut text);
+        let _ = file.take(MAX_LENGTH).read_to_string(&mut text);
     }
-    // Each number ends with a space: what does not was cut.
+    // Each number ends with a space. One without was cut.
     text.split_inclusive(' ')
         .filter_map(|child| child.strip_suffix(' ')?.trim().parse().ok())
         .collect()
@@ -60,9 +60,9 @@ fn holds(child: i32, link: &str, end: End) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::describe::tests::own_thread;
     use super::super::descriptor::Descriptor;
+    use super::*;
     use std::os::fd::AsRawFd;
     use std::process::{Command, Stdio};
 
@@ -90,7 +90,7 @@ mod tests {
             [
                 child_behind(thread, input, input_end),
                 child_behind(thread, output, output_end),
-                // The child has not the end that it would need.
+                // The child does not hold the opposite end.
                 child_behind(thread, input, End::Reads),
                 child_behind(thread, own, own_end),
             ]

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -6,13 +7,13 @@ use super::descriptor::{Descriptor, readable};
 use crate::capture::Effort;
 use crate::sys::socket::{Ends, ends};
 
-/// A socket in words.
+/// A described socket. `Display` writes `TCP socket to 127.0.0.1:80`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Socket {
-    /// `TCP socket`, or `socket` if no more is known.
+    /// `TCP socket`, or `socket` if nothing more is known.
     pub(super) name: &'static str,
-    /// As ` to 127.0.0.1:80`.
-    place: String,
+    /// As ` to 127.0.0.1:80`, or empty.
+    address: String,
 }
 
 const UNIX: &str = "unix socket";
@@ -20,10 +21,10 @@ const UNIX: &str = "unix socket";
 impl Socket {
     const UNKNOWN: Self = Self {
         name: "socket",
-        place: String::new(),
+        address: String::new(),
     };
 
-    /// `None` for what is in other tables than those of TCP and UDP.
+    /// Returns `None` if it is neither a TCP nor a UDP socket.
     fn of(ends: Ends) -> Option<Self> {
         let is_tcp = match ends.protocol {
             libc::IPPROTO_TCP => true,
@@ -34,53 +35,55 @@ impl Socket {
     }
 
     fn internet(is_tcp: bool, listens: bool, local: SocketAddr, peer: Option<SocketAddr>) -> Self {
-        let place = match peer {
+        let address = match peer {
             _ if listens => format!(" listening on {local}"),
             Some(peer) => format!(" to {peer}"),
             None if local.port() != 0 => format!(" on {local}"),
             None => String::new(),
         };
         let name = if is_tcp { "TCP socket" } else { "UDP socket" };
-        Self { name, place }
+        Self { name, address }
     }
 
-    /// One end of a pair, or a client's.
+    /// Returns whether it is a unix socket without a path: one end of a pair, or a client's.
     pub(super) fn is_nameless_unix(&self) -> bool {
-        self.name == UNIX && self.place.is_empty()
-    }
-
-    pub(super) fn words(&self) -> String {
-        format!("{}{}", self.name, self.place)
+        self.name == UNIX && self.address.is_empty()
     }
 }
 
-/// Asks a thread that has the service's descriptor table what a socket is, by
-/// its number and inode. It answers soon, or not at all.
+impl fmt::Display for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.name, self.address)
+    }
+}
+
+/// Asks a thread that has the service's descriptor table for the ends of a socket, by its number
+/// and inode. Returns soon, with `None` if there is no answer by then.
 pub(crate) type SocketLookup = Box<dyn Fn(i32, u64) -> Option<Ends> + Send>;
 
-/// The answer to that, for who has the service's table.
+/// Returns the ends of a socket. Called on a thread that has the service's descriptor table.
 pub(crate) fn describe_socket(number: i32, inode: u64) -> Option<Ends> {
     let thread = crate::sys::thread_id();
     let is_it = || Descriptor::resolve(thread, number) == Some(Descriptor::Socket { inode });
-    // The number may come to stand for something else at any time.
+    // The number may refer to something else at any time, so it is checked before and after.
     is_it().then(|| ends(number))?.filter(|_| is_it())
 }
 
-/// Sockets by their inodes.
+/// Describes sockets by their inodes.
 ///
-/// The watchdog cannot ask the kernel, since it has a descriptor table of its
-/// own: somebody else does. The kernel's tables, with a line for each socket of
-/// the machine, stand in for that. A stuck thread is looked at again and again:
-/// the last answers are kept.
+/// The watchdog has a descriptor table of its own, so it cannot query a socket itself. It asks
+/// a thread that can. If there is no answer, it reads the kernel's tables, which have a line
+/// for each socket of the machine. The last results are cached, because a stuck thread is
+/// examined repeatedly.
 #[derive(Default)]
 pub(crate) struct Sockets {
     lookup: Option<SocketLookup>,
-    /// With how often each may be given again.
-    kept: Vec<(u64, Socket, u8)>,
+    /// Inode, socket, and how often it may be returned again.
+    cache: Vec<(u64, Socket, u8)>,
 }
 
-const MAX_KEPT: usize = 16;
-/// A socket may be connected later, and an inode given to another.
+const MAX_CACHED: usize = 16;
+/// A cached result becomes outdated if the socket is connected or its inode is reused.
 const MAX_USES: u8 = 32;
 /// About 7,000 sockets, read in about 5 ms.
 const MAX_TABLE: u64 = 1 << 20;
@@ -90,11 +93,11 @@ impl Sockets {
     pub(crate) fn new(lookup: Option<SocketLookup>) -> Self {
         Self {
             lookup,
-            kept: Vec::new(),
+            cache: Vec::new(),
         }
     }
 
-    /// `None` if it takes more effort to say.
+    /// Describes a socket. Returns `None` if that takes more effort.
     pub(super) fn find(
         &mut self,
         thread: i32,
@@ -102,31 +105,31 @@ impl Sockets {
         inode: u64,
         effort: Effort,
     ) -> Option<Socket> {
-        if let Some(at) = self.kept.iter().position(|(kept, ..)| *kept == inode) {
-            if let Some((_, socket, uses)) = self.kept.get_mut(at)
+        if let Some(at) = self.cache.iter().position(|(cached, ..)| *cached == inode) {
+            if let Some((_, socket, uses)) = self.cache.get_mut(at)
                 && let Some(left) = uses.checked_sub(1)
             {
                 *uses = left;
                 return Some(socket.clone());
             }
-            self.kept.remove(at);
+            self.cache.remove(at);
         }
         if effort == Effort::Little {
             return None;
         }
-        let asked = self.lookup.as_ref().and_then(|ask| ask(number, inode));
-        let found = asked.and_then(Socket::of).or_else(|| {
+        let answer = self.lookup.as_ref().and_then(|ask| ask(number, inode));
+        let found = answer.and_then(Socket::of).or_else(|| {
             TABLES.iter().find_map(|table| {
                 let file = File::open(format!("/proc/self/task/{thread}/net/{table}")).ok()?;
                 find(table, BufReader::new(file.take(MAX_TABLE)), inode)
             })
         });
-        // What isn't found is the dearest to look for.
+        // A failed search is cached, too, because it takes longest.
         let socket = found.unwrap_or(Socket::UNKNOWN);
-        if self.kept.len() >= MAX_KEPT {
-            self.kept.remove(0);
+        if self.cache.len() >= MAX_CACHED {
+            self.cache.remove(0);
         }
-        self.kept.push((inode, socket.clone(), MAX_USES));
+        self.cache.push((inode, socket.clone(), MAX_USES));
         Some(socket)
     }
 }
@@ -136,7 +139,7 @@ fn find(table: &str, mut lines: impl BufRead, inode: u64) -> Option<Socket> {
     loop {
         line.clear();
         lines.read_until(b'\n', &mut line).ok()?;
-        // The last one may have been cut, within a number even.
+        // The last line may have been cut, even within a number.
         let whole = line.strip_suffix(b"\n")?;
         let line = String::from_utf8_lossy(whole);
         let found = if table == "unix" {
@@ -150,7 +153,7 @@ fn find(table: &str, mut lines: impl BufRead, inode: u64) -> Option<Socket> {
     }
 }
 
-/// `sl local remote state queues timer retransmits uid timeout inode …`
+/// Parses `sl local remote state queues timer retransmits uid timeout inode …`.
 fn parse_internet(table: &str, line: &str, wanted: u64) -> Option<Socket> {
     const LISTENING: &str = "0A";
     let mut words = line.split_ascii_whitespace();
@@ -165,8 +168,8 @@ fn parse_internet(table: &str, line: &str, wanted: u64) -> Option<Socket> {
     Some(Socket::internet(is_tcp, listens, local, peer))
 }
 
-/// `address: count protocol flags type state inode path`, the path perhaps with
-/// spaces, or missing.
+/// Parses `address: count protocol flags type state inode path`. The path may contain spaces or
+/// be missing.
 fn parse_unix(line: &str, wanted: u64) -> Option<Socket> {
     const LISTENING: u32 = 1 << 16;
     let mut words = line.split_ascii_whitespace();
@@ -175,15 +178,18 @@ fn parse_unix(line: &str, wanted: u64) -> Option<Socket> {
         return None;
     }
     let path = readable(after_seven(line));
-    let place = match &*path {
+    let address = match &*path {
         "" => path,
         _ if flags & LISTENING != 0 => format!(" listening on {path}"),
         _ => format!(" at {path}"),
     };
-    Some(Socket { name: UNIX, place })
+    Some(Socket {
+        name: UNIX,
+        address,
+    })
 }
 
-/// What follows the seventh word.
+/// Returns what follows the seventh word.
 fn after_seven(line: &str) -> &str {
     (0..7).fold(line, |rest, _| {
         let rest = rest.trim_start();
@@ -191,7 +197,7 @@ fn after_seven(line: &str) -> &str {
     })
 }
 
-/// `0100007F:1F90`: words in the machine's byte order, the port as a number.
+/// Parses `0100007F:1F90`: address words in the machine's byte order, and the port as a number.
 fn address(text: &str) -> Option<SocketAddr> {
     let (ip, port) = text.split_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;
@@ -234,7 +240,7 @@ mod tests {
 ";
 
     #[test]
-    fn a_socket_says_itself_where_it_leads() {
+    fn a_socket_is_described_by_its_own_ends() {
         use std::net::{TcpListener, TcpStream, UdpSocket};
         use std::os::fd::AsRawFd;
         use std::os::linux::fs::MetadataExt;
@@ -243,7 +249,7 @@ mod tests {
             let inode = std::fs::metadata(format!("/proc/self/fd/{number}")).unwrap();
             let inode = inode.st_ino();
             assert_eq!(describe_socket(number, inode + 1), None);
-            Socket::of(describe_socket(number, inode)?).map(|socket| socket.words())
+            Socket::of(describe_socket(number, inode)?).map(|socket| socket.to_string())
         };
         for ip in ["127.0.0.1", "::1"] {
             let Ok(listener) = TcpListener::bind((ip, 0)) else {
@@ -289,7 +295,7 @@ mod tests {
             ("unix", UNIX, 48, Some("unix socket")),
             ("unix", UNIX, 49, Some("unix socket at @abstract")),
         ] {
-            let found = find(table, text.as_bytes(), inode).map(|socket| socket.words());
+            let found = find(table, text.as_bytes(), inode).map(|socket| socket.to_string());
             assert_eq!(found.as_deref(), expected, "{table} {inode}");
         }
     }
@@ -323,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_kept_for_a_while() {
+    fn results_are_cached_for_a_limited_number_of_uses() {
         let mut sockets = Sockets::default();
         for inode in 0..100 {
             assert_eq!(
@@ -331,11 +337,11 @@ mod tests {
                 Some(Socket::UNKNOWN)
             );
         }
-        assert_eq!(sockets.kept.len(), MAX_KEPT);
+        assert_eq!(sockets.cache.len(), MAX_CACHED);
         for _ in 0..=MAX_USES {
-            assert_eq!(sockets.kept.last().unwrap().0, 99);
+            assert_eq!(sockets.cache.last().unwrap().0, 99);
             sockets.find(-1, -1, 99, Effort::Full);
         }
-        assert_eq!(sockets.kept.last().unwrap().2, MAX_USES);
+        assert_eq!(sockets.cache.last().unwrap().2, MAX_USES);
     }
 }

@@ -1,59 +1,60 @@
 use crate::model::CallKind;
 
-/// Where a call says what it is about.
+/// Which arguments of a call say what it operates on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operand {
     Nothing,
-    /// A descriptor, as this argument.
+    /// This argument is a descriptor.
     Descriptor(usize),
-    /// A descriptor that may already mean another file: it is taken out of the
-    /// table before what takes long.
+    /// The first argument is a descriptor that may already refer to another file. The kernel
+    /// removes it from the table before the slow part of the call.
     Closing,
-    /// A descriptor as the first argument, what to do with it as the second.
+    /// The first argument is a descriptor, the second the operation on it.
     Control,
-    /// A socket as the first argument, an address and its length as these.
+    /// The first argument is a socket. These arguments are an address and its length.
     Address(usize, usize),
-    /// A path, as this argument.
+    /// This argument is a path.
     Path(usize),
-    /// A path as the second argument, empty if the first is a descriptor that
-    /// is meant itself.
+    /// The second argument is a path. If it is empty, the first is the descriptor that the call
+    /// operates on.
     PathAt,
-    /// An array of `struct pollfd` and its length.
+    /// The arguments are an array of `struct pollfd` and its length.
     PollList,
-    /// One more than the highest descriptor, and three sets of bits.
+    /// The arguments are the highest descriptor plus one, and three bit sets.
     SelectSets,
-    /// An operation as the second argument.
+    /// The second argument is a futex operation.
     Futex,
-    /// A process's number, as the first argument.
+    /// The first argument is a process number.
     Process,
-    /// What the second argument is, and that.
+    /// The first argument is the type of the identifier in the second.
     ProcessOr,
-    /// Flags, or the address of a struct that begins with them.
+    /// The first argument is the flags.
     CloneFlags,
+    /// The first argument is the address of a struct that begins with the flags.
     CloneStruct,
 }
 
-/// A system call that is known by name.
+/// What is known about a system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SyscallInfo {
-    /// `None` where it depends on the operand.
+    /// `None` if it depends on the operand.
     pub(super) kind: Option<CallKind>,
     pub(super) name: &'static str,
     pub(super) operand: Operand,
 }
 
 const PAGE_FAULT: i64 = -1;
-/// The same on both architectures; too young for the `libc` crate.
+/// The same number on both architectures. The `libc` crate does not have it yet.
 const FUTEX_WAIT: i64 = 455;
 
-/// By the machine's own numbers.
+/// Looks up a system call by the number of this architecture.
 pub(super) fn syscall_info(number: i64) -> Option<SyscallInfo> {
     let found = memory_or_process(number)
         .or_else(|| descriptor(number))
         .or_else(|| waiting(number))
         .or_else(|| path(number));
     #[cfg(target_arch = "x86_64")]
-    let found = found.or_else(|| old(number));
+    let found = found.or_else(|| legacy(number));
     found
 }
 
@@ -65,7 +66,7 @@ fn row(kind: Option<CallKind>, name: &'static str, operand: Operand) -> Option<S
     })
 }
 
-/// Calls with or about a descriptor.
+/// Calls on a descriptor.
 fn descriptor(number: i64) -> Option<SyscallInfo> {
     use Operand::{Address, Closing, Descriptor as Fd};
     let any = |name, at| row(None, name, Fd(at));
@@ -129,7 +130,7 @@ fn descriptor(number: i64) -> Option<SyscallInfo> {
     }
 }
 
-/// Calls that name a file; the newer ones with a directory before it.
+/// Calls on a path. The newer ones have a directory as their first argument.
 fn path(number: i64) -> Option<SyscallInfo> {
     let file = |name, operand| row(Some(CallKind::File), name, operand);
     let (first, second) = (Operand::Path(0), Operand::PathAt);
@@ -164,8 +165,7 @@ fn path(number: i64) -> Option<SyscallInfo> {
     }
 }
 
-/// Calls that wait for time, other threads or one of several things, and what
-/// is left.
+/// Calls that wait for time, for other threads or for one of several events; and all the rest.
 fn waiting(number: i64) -> Option<SyscallInfo> {
     let lock = |name| row(Some(CallKind::Lock), name, Operand::Nothing);
     let sleep = |name| row(Some(CallKind::Sleep), name, Operand::Nothing);
@@ -206,6 +206,7 @@ fn waiting(number: i64) -> Option<SyscallInfo> {
     }
 }
 
+/// Calls on memory and on processes.
 fn memory_or_process(number: i64) -> Option<SyscallInfo> {
     let memory = |name| row(Some(CallKind::Memory), name, Operand::Nothing);
     let child = |name, operand| row(Some(CallKind::ChildProcess), name, operand);
@@ -224,16 +225,16 @@ fn memory_or_process(number: i64) -> Option<SyscallInfo> {
         libc::SYS_mincore => memory("mincore"),
         libc::SYS_wait4 => child("wait4", Operand::Process),
         libc::SYS_waitid => child("waitid", Operand::ProcessOr),
-        // Threads are made by these, too.
+        // These also create threads.
         libc::SYS_clone => row(None, "clone", Operand::CloneFlags),
         libc::SYS_clone3 => row(None, "clone3", Operand::CloneStruct),
         _ => None,
     }
 }
 
-/// What newer architectures were born without.
+/// Calls that newer architectures do not have.
 #[cfg(target_arch = "x86_64")]
-fn old(number: i64) -> Option<SyscallInfo> {
+fn legacy(number: i64) -> Option<SyscallInfo> {
     let file = |name| row(Some(CallKind::File), name, Operand::Path(0));
     let child = |name| row(Some(CallKind::ChildProcess), name, Operand::Nothing);
     match number {
@@ -268,7 +269,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_have_one_row_each() {
+    fn each_call_has_one_row() {
         let rows: Vec<_> = (-1..600).filter_map(syscall_info).collect();
         assert!(rows.len() > 120, "{}", rows.len());
         for (at, row) in rows.iter().enumerate() {

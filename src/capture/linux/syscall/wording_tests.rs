@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 
 #[test]
 fn a_poll_without_descriptors_is_a_sleep() {
-    let look = |number, args| {
+    let describe_call = |number, args| {
         describe(
             number,
             args,
@@ -15,19 +15,19 @@ fn a_poll_without_descriptors_is_a_sleep() {
             Effort::Full,
         )
     };
-    let call = look(libc::SYS_ppoll, [0, 0, 1, 0, 0, 0]);
+    let call = describe_call(libc::SYS_ppoll, [0, 0, 1, 0, 0, 0]);
     assert_eq!(
-        (call.kind, &*call.words),
+        (call.kind, &*call.text),
         (CallKind::Sleep, "ppoll(no descriptors)")
     );
-    let call = look(libc::SYS_ppoll, [0; 6]);
+    let call = describe_call(libc::SYS_ppoll, [0; 6]);
     assert_eq!(
-        (call.kind, &*call.words),
+        (call.kind, &*call.text),
         (CallKind::Other, "ppoll(no descriptors)")
     );
-    let call = look(libc::SYS_pselect6, [0, 0, 0, 0, 1, 0]);
+    let call = describe_call(libc::SYS_pselect6, [0, 0, 0, 0, 1, 0]);
     assert_eq!(
-        (call.kind, &*call.words),
+        (call.kind, &*call.text),
         (CallKind::Sleep, "pselect6(no descriptors)")
     );
 
@@ -37,19 +37,19 @@ fn a_poll_without_descriptors_is_a_sleep() {
     client.connect(server.local_addr().unwrap()).unwrap();
     let peer = server.local_addr().unwrap();
     let list = [-1_i32, 0, number, 1];
-    let call = look(libc::SYS_ppoll, [list.as_ptr() as u64, 2, 1, 0, 0, 0]);
+    let call = describe_call(libc::SYS_ppoll, [list.as_ptr() as u64, 2, 1, 0, 0, 0]);
     let expected = format!("ppoll(fd {number}, UDP socket to {peer})");
-    assert_eq!((call.kind, &*call.words), (CallKind::Network, &*expected));
+    assert_eq!((call.kind, &*call.text), (CallKind::Network, &*expected));
     let mut set = [0_u64; 16];
     set[number as usize / 64] = 1 << (number % 64);
-    let call = look(libc::SYS_pselect6, [1024, 0, set.as_ptr() as u64, 0, 1, 0]);
+    let call = describe_call(libc::SYS_pselect6, [1024, 0, set.as_ptr() as u64, 0, 1, 0]);
     let expected = format!("pselect6(fd {number}, UDP socket to {peer})");
-    assert_eq!((call.kind, &*call.words), (CallKind::Network, &*expected));
+    assert_eq!((call.kind, &*call.text), (CallKind::Network, &*expected));
 }
 
 #[test]
-fn calls_that_cannot_be_waited_for_here_are_told_apart() {
-    let look = |number, args| {
+fn calls_that_no_test_can_block_in_are_described() {
+    let describe_call = |number, args| {
         describe(
             number,
             args,
@@ -111,14 +111,14 @@ fn calls_that_cannot_be_waited_for_here_are_told_apart() {
         (-5, [0; 6], CallKind::Other, "system call -5"),
         (4_000, [0; 6], CallKind::Other, "system call 4000"),
     ] {
-        let call = look(number, args);
-        assert_eq!((call.kind, &*call.words), (kind, words));
+        let call = describe_call(number, args);
+        assert_eq!((call.kind, &*call.text), (kind, words));
     }
 }
 
 #[test]
-fn garbage_is_described_without_a_panic() {
-    let all = |_: u64, into: &mut [u8]| {
+fn arbitrary_arguments_are_described_without_a_panic() {
+    let filled = |_: u64, into: &mut [u8]| {
         into.fill(0xff);
         true
     };
@@ -137,9 +137,9 @@ fn garbage_is_described_without_a_panic() {
     for number in (-2..600).chain([i64::MAX, i64::MIN]) {
         for value in values {
             for readable in [true, false] {
-                let memory = |at, into: &mut [u8]| readable && all(at, into);
+                let memory = |at, into: &mut [u8]| readable && filled(at, into);
                 let call = describe(number, [value; 6], -1, &memory, &mut sockets, Effort::Full);
-                assert!(call.words.len() < 2_000, "{call:?}");
+                assert!(call.text.len() < 2_000, "{call:?}");
                 let cheap = kind_by_number(number, [value; 6]);
                 assert!(cheap.is_none_or(|cheap| cheap == call.kind), "{call:?}");
             }

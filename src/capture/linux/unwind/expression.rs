@@ -1,15 +1,15 @@
 use super::arch::{RETURN_ADDRESS, RETURN_ADDRESS_IS_PUSHED};
 use super::{Registers, StackCopy};
 
-/// Of the expressions in `.eh_frame`.
+/// The encoding of the expressions in `.eh_frame`.
 const ENCODING: gimli::Encoding = gimli::Encoding {
     address_size: 8,
     format: gimli::Format::Dwarf32,
     version: 4,
 };
 
-/// A DWARF expression over registers and the stack. `None` for anything it
-/// needs that is not there.
+/// Evaluates a DWARF expression over registers and the stack. Returns `None` if it needs a value
+/// that is not known.
 pub(super) fn evaluate(
     expression: gimli::Expression<gimli::EndianSlice<'_, gimli::LittleEndian>>,
     registers: &Registers,

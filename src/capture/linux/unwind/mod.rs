@@ -1,10 +1,10 @@
 //! The walk up a copied stack.
 //!
-//! It follows the unwind tables (DWARF call frame information), with two differences to an
-//! ordinary unwinder. A register whose value is not known stays *unknown* until a frame has
-//! saved it, instead of being taken as 0. And the walk knows where it has to arrive: at the
-//! anchor, the frame whose stack pointer and function the thread itself has published. A walk
-//! that arrives there is proven.
+//! It follows the unwind tables (DWARF call frame information). It differs from an ordinary
+//! unwinder in two ways. A register whose value is not known stays *unknown* until a frame
+//! that saved it is reached; it is never assumed to be 0. And the walk knows where it has to
+//! arrive: at the anchor, the frame whose stack pointer and function the thread itself has
+//! published. A walk that arrives there is proven.
 //!
 //! | file | what |
 //! |---|---|

@@ -2,23 +2,24 @@ use super::arch::{
     PROGRAM_COUNTER, REGISTERS, RETURN_ADDRESS, RETURN_ADDRESS_IS_PUSHED, STACK_POINTER,
 };
 
-/// A thread's registers; what is not known is `None`.
+/// A thread's registers. Unknown values are `None`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Registers {
     pub(super) values: [Option<u64>; REGISTERS],
-    /// The next instruction of this frame.
+    /// The address of the frame's next instruction.
     pub(super) code: u64,
 }
 
 impl Registers {
-    /// Of a thread whose stack and instruction are all that is known.
+    /// Returns the registers of a blocked thread, of which only the stack and instruction
+    /// pointers are known.
     pub(crate) fn blocked(stack: u64, code: u64) -> Self {
         let mut values = [None; REGISTERS];
         values[STACK_POINTER] = Some(stack);
         Self { values, code }
     }
 
-    /// Of a sampled thread.
+    /// Returns the registers of a sampled thread.
     pub(crate) fn sampled(registers: &[(usize, u64)]) -> Option<Self> {
         let mut values = [None; REGISTERS];
         for &(number, value) in registers {

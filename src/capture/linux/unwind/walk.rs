@@ -12,34 +12,34 @@ use crate::capture::Confidence;
 use crate::capture::linux::modules::{Module, Modules};
 use crate::slot::StackAnchor;
 
-/// Frames of one walk, and steps of all its attempts together: both bound the
-/// time of a look.
+/// The most frames of one walk, and the most steps of all its attempts together. Both bound the
+/// time of a capture.
 const MAX_FRAMES: usize = 4096;
 const MAX_STEPS: usize = 2 * MAX_FRAMES;
-/// Steps of all attempts that go by a guess: what they find names no place.
+/// The most steps of all attempts that follow a guess. What they find names no place.
 const MAX_GUESSES: usize = 512;
-/// Beginnings of one function that are read.
+/// How many prologues of one function are read.
 const MAX_PROLOGUES: usize = 4;
-/// Words of a stack that are tried as a return address, where nothing better
-/// is known.
+/// How many words of a stack are tried as a return address, where nothing better is known.
 const MAX_SCANNED: u64 = 256;
 
-/// The frames a walk went through.
+/// The frames that a walk has passed.
 #[derive(Debug)]
 pub(crate) struct Walk {
-    /// Innermost first. An instruction of each frame's function: where the
-    /// thread stands, or the call it will return to.
+    /// Innermost first. For each frame, its module and the address of an instruction in its
+    /// function: the current one, or the call that it waits for.
     pub(crate) frames: Vec<(Arc<Module>, u64)>,
     pub(crate) confidence: Confidence,
 }
 
-/// A way not tried yet: so many frames, then these registers.
+/// A continuation of the walk that was not tried yet.
 struct Branch {
+    /// How many frames lead to it.
     frames: usize,
     registers: Registers,
-    /// Found by looking for something like a return address.
+    /// It was found by scanning for a plausible return address.
     scanned: bool,
-    /// One of several answers, of which one at most is right.
+    /// It is one of several candidates, of which at most one is right.
     doubtful: bool,
 }
 
@@ -48,15 +48,15 @@ pub(crate) struct Unwinder<'u> {
     pub(crate) context: &'u mut UnwindContext<usize>,
 }
 
-/// What one frame's tables say.
+/// What the tables say about one frame.
 #[expect(
     clippy::large_enum_variant,
-    reason = "made and used up at once, for each frame"
+    reason = "a temporary value, one for each frame"
 )]
 enum Step {
     Caller(Registers),
-    /// The frame pointer is needed and not known; these it may be. Those marked are
-    /// further from what prologues look like.
+    /// The frame pointer is needed and not known. These are its candidates; `true` marks the
+    /// doubtful ones.
     FramePointers(Vec<(u64, bool)>),
     Unknown,
 }
@@ -96,7 +96,7 @@ impl Unwinder<'_> {
                         scanned: branch.scanned,
                         doubtful: branch.doubtful || doubtful,
                     });
-                    // The likeliest is tried first.
+                    // The most likely one is tried first.
                     branches.extend(known.rev());
                 },
             );
@@ -119,8 +119,8 @@ impl Unwinder<'_> {
             if steps == 0 {
                 break;
             }
-            // Nothing left that the tables know: guess where it goes on, and
-            // say so.
+            // The tables lead no further: guess where the walk continues, and mark it as
+            // scanned.
             if branches.is_empty()
                 && let Some(from) = scanned_from.take()
             {
@@ -135,7 +135,8 @@ impl Unwinder<'_> {
         }
     }
 
-    /// Whether another way leads to the marker, too: then nobody knows which it was.
+    /// Returns whether another branch also leads to the anchor. Then it is unknown which is
+    /// right.
     fn any_arrives(
         &mut self,
         others: impl Iterator<Item = Branch>,
@@ -154,8 +155,8 @@ impl Unwinder<'_> {
         false
     }
 
-    /// Goes on as far as the tables lead. True if that is the marker.
-    /// `ways` gets further ways from a frame, to be tried if this one fails.
+    /// Walks as far as the tables lead. Returns whether it arrives at the anchor. `branch_at`
+    /// receives the other candidates at a frame, to be tried if this walk fails.
     fn climb(
         &mut self,
         registers: &mut Registers,
@@ -163,17 +164,17 @@ impl Unwinder<'_> {
         anchor: StackAnchor,
         frames: &mut Vec<(Arc<Module>, u64)>,
         steps: &mut usize,
-        mut ways: impl FnMut(usize, Vec<(Registers, bool)>),
+        mut branch_at: impl FnMut(usize, Vec<(Registers, bool)>),
     ) -> bool {
         loop {
             if *steps == 0 || frames.len() >= MAX_FRAMES {
                 return false;
             }
             *steps -= 1;
-            // A return address may be the first instruction of what follows
-            // the function in memory.
+            // After a call that never returns, the return address may already belong to the
+            // next function in memory.
             let lookup = registers.code - u64::from(!frames.is_empty() && registers.code > 0);
-            let Some(module) = self.modules.known(lookup) else {
+            let Some(module) = self.modules.find(lookup) else {
                 return false;
             };
             if registers.stack() == anchor.stack && self.is_anchor(&module, lookup, anchor) {
@@ -202,7 +203,7 @@ impl Unwinder<'_> {
                         return false;
                     }
                     (*registers, _) = found.remove(0);
-                    ways(frames.len(), found);
+                    branch_at(frames.len(), found);
                 }
                 Step::Caller(_) | Step::Unknown => return false,
             }
@@ -251,8 +252,8 @@ impl Unwinder<'_> {
             .fde_for_address(frames, bases, lookup, gimli::EhFrame::cie_from_offset)
             .ok()?;
         let mut rows = function.rows(frames, bases, self.context).ok()?;
-        // Where the frame pointer was set: once in most functions, but the
-        // tables say it again behind each early return.
+        // Where the frame pointer was set. Most functions set it once, but the tables repeat
+        // it after each early return.
         let mut pointer_set = Vec::new();
         let mut was_by_pointer = false;
         let row = loop {
@@ -297,7 +298,7 @@ impl Unwinder<'_> {
         let restore = |number: usize| -> Option<u64> {
             let register = gimli::Register(u16::try_from(number).ok()?);
             match row.register(register) {
-                // Not mentioned: kept by a function that must keep it.
+                // A callee-saved register that is not mentioned still has its value.
                 None if CALLEE_SAVED.contains(&number) => registers.values[number],
                 Some(RegisterRule::SameValue) => registers.values[number],
                 Some(RegisterRule::Offset(offset)) => stack.word(cfa.checked_add_signed(offset)?),
@@ -318,7 +319,7 @@ impl Unwinder<'_> {
         let kept = if RETURN_ADDRESS_IS_PUSHED {
             None
         } else {
-            // A function that calls nothing leaves it in its register.
+            // In a function that calls no other, it is still in its register.
             registers.values[RETURN_ADDRESS]
         };
         caller.code = restore(RETURN_ADDRESS).or(kept)?;
@@ -326,8 +327,8 @@ impl Unwinder<'_> {
         Some(Step::Caller(caller))
     }
 
-    /// Puts every plausible return address above `from` among the ways, the
-    /// nearest to be tried first.
+    /// Adds a branch for every plausible return address above `from`. The nearest is tried
+    /// first.
     fn scan(
         &mut self,
         from: Registers,
@@ -344,7 +345,7 @@ impl Unwinder<'_> {
             let Some(code) = stack.word(address).filter(|_| address < anchor.stack) else {
                 continue;
             };
-            if self.modules.known(code).is_none() || !arch::follows_a_call(code) {
+            if self.modules.find(code).is_none() || !arch::follows_a_call(code) {
                 continue;
             }
             let registers = Registers::blocked(address.saturating_add(8), code);

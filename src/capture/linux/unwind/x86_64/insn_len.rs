@@ -1,12 +1,13 @@
-//! Instructions that GCC puts between those of a prologue: what they are is of no
-//! matter, only that they leave the stack pointer alone and where the next begins.
+//! Lengths of the instructions that GCC puts between those of a prologue. What they do does
+//! not matter, if they leave the stack pointer unchanged.
 //!
-//! The encodings are from Intel's manual, volume 2, chapter 2 and appendix A. What is
-//! not known here ends the reading; nothing is guessed.
+//! The encodings are from Intel's manual, volume 2, chapter 2 and appendix A. An unknown
+//! instruction ends the decoding; nothing is guessed.
 
 const RSP: u8 = 4;
 
-/// What follows an instruction that neither branches nor touches the stack pointer.
+/// Skips an instruction that neither branches nor changes the stack pointer. Returns the code
+/// after it.
 pub(super) fn skip(code: &[u8]) -> Option<&[u8]> {
     let (is_short, code) = match code {
         [0x66, rest @ ..] => (true, rest),
@@ -70,8 +71,8 @@ pub(super) fn skip(code: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// What follows a ModRM byte with what belongs to it, and a constant. `None` if an
-/// operand is the stack pointer itself; as an address it may be.
+/// Skips a ModRM byte with its SIB byte and displacement, and an immediate. Returns `None` if an
+/// operand is the stack pointer itself. As an address it is allowed.
 fn operands(code: &[u8], rex: u8, has_register: bool, immediate: usize) -> Option<&[u8]> {
     let (modrm, rest) = code.split_first()?;
     let (mode, register, memory) = (modrm >> 6, (modrm >> 3) & 7, modrm & 7);
@@ -102,7 +103,7 @@ mod tests {
     use super::skip;
 
     #[test]
-    fn instructions_of_all_forms_end_where_the_next_begins() {
+    fn the_length_of_each_instruction_form_is_known() {
         for code in [
             &[0x48, 0x89, 0xcb][..],                             // mov rbx, rcx
             &[0x66, 0x89, 0x45, 0xee],                           // mov [rbp-0x12], ax
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn branches_and_the_stack_pointer_end_it() {
+    fn branches_and_changes_of_the_stack_pointer_are_not_skipped() {
         for code in [
             &[0xe8, 0, 0, 0, 0, 0][..],   // call
             &[0x74, 0x05, 0],             // je

@@ -13,12 +13,12 @@ pub(crate) const STACK_POINTER: usize = 7;
 pub(crate) const FRAME_POINTER: usize = 6;
 pub(crate) const RETURN_ADDRESS: usize = 16;
 pub(crate) const PROGRAM_COUNTER: usize = 16;
-/// What a called function leaves as it was.
+/// The registers that a called function preserves.
 pub(crate) const CALLEE_SAVED: &[usize] = &[3, 6, 12, 13, 14, 15];
 /// A call pushes its return address, so every frame holds at least that.
 pub(crate) const RETURN_ADDRESS_IS_PUSHED: bool = true;
 
-/// Whether the instruction before an address may be a call.
+/// Returns whether the instruction before an address may be a call.
 pub(crate) fn follows_a_call(code: u64) -> bool {
     let Some(before) = code.checked_sub(7) else {
         return false;
@@ -30,8 +30,8 @@ pub(crate) fn follows_a_call(code: u64) -> bool {
             || (0..6).any(|at| bytes[at] == 0xff && (bytes[at + 1] >> 3) & 7 == 2))
 }
 
-/// Whether a signal has made a system call fail: the thread is after a `syscall` instruction
-/// with −EINTR in RAX.
+/// Returns whether a signal has made a system call fail: the thread is after a `syscall`
+/// instruction with −EINTR in RAX.
 pub(crate) fn was_call_interrupted(sample: &Sample) -> bool {
     const RAX: usize = 0;
     let register = |number| sample.registers.iter().find(|(found, _)| *found == number);

@@ -1,13 +1,13 @@
-//! Where the frame pointer is, when only the stack pointer is known.
+//! Computes the frame pointer of a function from its prologue, if only the stack pointer is
+//! known.
 //!
-//! A function that keeps its frame pointer in RBP sets it (`mov rbp, rsp`) and
-//! then pushes the registers it saves and makes room for its locals. From
-//! there on the stack pointer stays. So RBP is the stack pointer plus what was
-//! pushed and subtracted, which these instructions say. Forms as LLVM and GCC
-//! emit them; the encodings are from Intel's manual, volume 2.
+//! A function that keeps its frame pointer in RBP sets it (`mov rbp, rsp`), then pushes the
+//! registers it saves and reserves space for its locals. After that the stack pointer does not
+//! change. So RBP is the stack pointer plus what these instructions pushed and subtracted. The
+//! forms are those that LLVM and GCC emit. The encodings are from Intel's manual, volume 2.
 //!
-//! GCC also puts other instructions between them. Where more of a prologue may follow
-//! those, there is more than one answer: the walk finds out which leads to the marker.
+//! GCC also puts other instructions between those of a prologue. If more of the prologue may
+//! follow them, there are several candidates. The walk finds out which one leads to the anchor.
 
 use super::insn_len;
 use crate::sys::memory;
@@ -19,7 +19,7 @@ pub(crate) struct Prologue {
     pushed: u64,
     /// Bytes pushed or subtracted after that.
     lowered: u64,
-    /// To what the stack was aligned in between; 0 if it was not.
+    /// To how many bytes the stack was aligned in between; 0 if it was not.
     alignment: u64,
 }
 
@@ -33,7 +33,7 @@ impl Prologue {
         *field = field.saturating_add(lowered);
     }
 
-    /// What the frame pointer may be: one value, or a few where the stack was
+    /// Returns the candidates for the frame pointer: one value, or a few if the stack was
     /// aligned.
     pub(crate) fn candidates(self, stack_pointer: u64) -> impl Iterator<Item = u64> {
         let aligned = self.alignment > 0;
@@ -45,13 +45,13 @@ impl Prologue {
                     .checked_add(slack)?
                     .checked_add(self.pushed)
             })
-            // A call leaves the stack 8 bytes off 16, the push of RBP on it again.
+            // A call leaves the stack pointer at 8 modulo 16, and the push of RBP at 0.
             .filter(move |pointer| !aligned || pointer % 16 == 0)
     }
 }
 
-/// What the frame pointer may be, by the instructions from where it was set to
-/// where the thread stands; the doubtful ones last.
+/// Returns the candidates for the frame pointer, by the instructions from where it was set to
+/// where the thread is. `true` marks doubtful ones, which come last.
 pub(crate) fn frame_pointers(sets: &[u64], here: u64, stack: u64) -> Vec<(u64, bool)> {
     const LONGEST: u64 = 128;
     let mut sure = Vec::new();
@@ -78,12 +78,14 @@ pub(crate) fn frame_pointers(sets: &[u64], here: u64, stack: u64) -> Vec<(u64, b
     found
 }
 
-/// More answers for one frame than these are not worth trying.
+/// The most doubtful prologues of one function.
 const MAX_LATER: usize = 8;
 
-/// Reads what follows `mov rbp, rsp`. Ends at the first instruction that does
-/// not belong to a prologue, or at the end of `code`. Behind it are those that there
-/// are if instructions between are passed over, up to the first branch.
+/// Decodes what follows `mov rbp, rsp`.
+///
+/// The first result ends at the first instruction that does not belong to a prologue, or at the
+/// end of `code`. The others, which are doubtful, skip such instructions up to the first
+/// branch.
 pub(crate) fn decode(code: &[u8]) -> (Prologue, Vec<Prologue>) {
     let mut prologue = Prologue::default();
     let mut rest = code;
@@ -109,7 +111,8 @@ pub(crate) fn decode(code: &[u8]) -> (Prologue, Vec<Prologue>) {
     (first, later)
 }
 
-/// One instruction: by how much it lowers the stack pointer, and what follows.
+/// Decodes one instruction. Returns by how much it lowers the stack pointer, and the code after
+/// it.
 fn step<'c>(
     code: &'c [u8],
     prologue: &mut Prologue,
@@ -222,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_gcc_puts_between_leaves_more_answers() {
+    fn instructions_between_a_prologue_leave_more_candidates() {
         // push rbx; mov rbx, rcx; sub rsp, 0x18; cmp esi, 1; je …; sub rsp, 8
         let code = [
             0x53, 0x48, 0x89, 0xcb, 0x48, 0x83, 0xec, 0x18, 0x83, 0xfe, 1, 0x74, 5, 0x48, 0x83,
@@ -236,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_at_random_never_panic() {
+    fn random_bytes_never_panic() {
         let mut state = 1_u64;
         for _ in 0..20_000 {
             let code: Vec<u8> = (0..24)

@@ -19,7 +19,7 @@ pub(crate) struct Evidence {
     pub(crate) in_block_in_place: bool,
 }
 
-/// How a thread spent a stretch of time, in nanoseconds.
+/// How a thread spent a period, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TimeSplit {
     pub(crate) elapsed: u64,

@@ -54,7 +54,7 @@ impl Prologue {
 /// where the thread is. `true` marks doubtful ones, which come last.
 pub(crate) fn frame_pointers(sets: &[u64], here: u64, stack: u64) -> Vec<(u64, bool)> {
     const LONGEST: u64 = 128;
-    let mut sure = Vec::new();
+    let mut certain = Vec::new();
     let mut doubtful = Vec::new();
     for &set in sets {
         let length = here.saturating_sub(set).min(LONGEST);
@@ -62,11 +62,11 @@ pub(crate) fn frame_pointers(sets: &[u64], here: u64, stack: u64) -> Vec<(u64, b
         let copied = memory::read(set, &mut code);
         code.truncate(copied);
         let (first, later) = decode(&code);
-        sure.extend(first.candidates(stack));
+        certain.extend(first.candidates(stack));
         doubtful.extend(later.into_iter().flat_map(|later| later.candidates(stack)));
     }
     let mut found: Vec<(u64, bool)> = Vec::new();
-    for (pointer, is_doubtful) in sure
+    for (pointer, is_doubtful) in certain
         .into_iter()
         .map(|pointer| (pointer, false))
         .chain(doubtful.into_iter().map(|pointer| (pointer, true)))

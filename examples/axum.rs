@@ -1,17 +1,14 @@
-//! An axum service with the layer on its router: routes are known by their
-//! `MatchedPath`. The second route blocks the executor, which the log tells.
+//! An axum service with the layer on its router. The layer takes the routes from axum's
+//! `MatchedPath`. One of the two handlers blocks the executor, and the log names it.
 //!
 //! ```text
-//! cargo run --example axum -- [APP-ADDRESS] [METRICS-ADDRESS]
-//! curl http://127.0.0.1:8080/users/7
-//! curl http://127.0.0.1:8080/report
-//! curl http://127.0.0.1:9464/findings
+//! cargo run --example axum
+//! curl http://127.0.0.1:8080/report      # logs a finding with the line to change
+//! curl http://127.0.0.1:9464/findings    # the finding as JSON
+//! curl http://127.0.0.1:9464/metrics
 //! ```
 
 use std::error::Error;
-use std::io::stderr;
-use std::net::SocketAddr;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::Router;
@@ -20,56 +17,33 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tower_runtime_health::RuntimeHealth;
 
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    // Findings are `tracing` events: any subscriber shows them.
+    tracing_subscriber::fmt().init();
+
+    // Line one: starts the watchdog, and the exporter on a thread of its own.
+    let health = RuntimeHealth::builder()
+        .serve_metrics(([127, 0, 0, 1], 9464))
+        .start()?;
+    let app = Router::new()
+        .route("/users/{id}", get(user))
+        .route("/report", get(report))
+        // Line two: after the routes, because a layer applies only to routes added before it.
+        .layer(health.layer());
+
+    let listener = TcpListener::bind("127.0.0.1:8080").await?;
+    println!("serving http://127.0.0.1:8080 and http://127.0.0.1:9464/metrics");
+    axum::serve(listener, app).await?;
+    Ok(())
+}
+
 async fn user(Path(id): Path<u64>) -> String {
     format!("user {id}\n")
 }
 
-/// Holds up its executor: what is wanted here is `tokio::time::sleep`.
+/// Blocks its worker thread; `tokio::time::sleep` would not.
 async fn report() -> &'static str {
     std::thread::sleep(Duration::from_millis(50));
     "done\n"
-}
-
-async fn run() -> Result<(), Box<dyn Error>> {
-    let app = address(1, "127.0.0.1:8080")?;
-    let metrics = address(2, "127.0.0.1:9464")?;
-    let listener = TcpListener::bind(app)
-        .await
-        .map_err(|error| format!("cannot serve the app on {app}: {error}"))?;
-
-    // The first of the two lines.
-    let health = RuntimeHealth::builder().serve_metrics(metrics).start()?;
-    let router = Router::new()
-        .route("/users/{id}", get(user))
-        .route("/report", get(report))
-        // The second: after the routes, which it does not see otherwise.
-        .layer(health.layer());
-
-    println!("app http://{}", listener.local_addr()?);
-    let metrics = health.metrics_addr().unwrap_or(metrics);
-    println!("metrics http://{metrics}");
-    axum::serve(listener, router)
-        .with_graceful_shutdown(async { drop(tokio::signal::ctrl_c().await) })
-        .await?;
-    Ok(())
-}
-
-/// The address given as this argument, or the one that is usual.
-fn address(position: usize, usual: &str) -> Result<SocketAddr, String> {
-    let given = std::env::args().nth(position);
-    let given = given.unwrap_or_else(|| usual.into());
-    let wrong = |_| format!("`{given}` is not an address such as {usual}");
-    given.parse().map_err(wrong)
-}
-
-#[tokio::main]
-async fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(stderr).init();
-    match run().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("axum: {error}");
-            ExitCode::FAILURE
-        }
-    }
 }

@@ -25,8 +25,11 @@
 //! | `types` | what is read, as plain data |
 //! | `frame` | [`Frame`], [`Place`] and [`Confidence`], as users see them |
 //! | `linux/capturer` | [`Capturer`]: reads one thread by the best means available, and verifies |
+//! | `linux/copy` | copies the stack of a blocked thread |
 //! | `linux/procfs` | a thread's state and clocks in `/proc` |
-//! | `linux/modules` | the executable and libraries, with copies of their unwind tables |
+//! | `linux/modules` | all executables and libraries in memory |
+//! | `linux/module` | one of them, with copies of its unwind tables |
+//! | `linux/maps` | parses `/proc/self/maps` |
 //! | `linux/syscall/` | describes a blocked system call |
 //! | `linux/unwind/` | walks a copied stack; a folder for each architecture |
 //! | `linux/symbols/` | from addresses to functions and lines, and which are the user's |

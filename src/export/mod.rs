@@ -21,6 +21,7 @@
 //! | `names` | the one table of every metric |
 //! | `families` | from figures to Prometheus' families |
 //! | `collect` | which figures are exported under which name |
+//! | `collect_runtime` | the same for the figures of one runtime |
 //! | `collector` | [`Collector`], for the user's own registry |
 //! | `findings` | the JSON document at `/findings` |
 //! | `flamegraph` | the drawing at `/findings/flamegraph.svg` |
@@ -28,6 +29,7 @@
 //! | `respond` | from a request to a response |
 
 mod collect;
+mod collect_runtime;
 mod collector;
 mod families;
 #[cfg(feature = "server")]

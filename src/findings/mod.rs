@@ -31,7 +31,7 @@
 //! | `entries` | groups polls and evicts findings |
 //! | `stalls` | blocking polls in progress at this moment |
 //! | `event` | the log event of a finding |
-//! | `pool_finding`, `pool_store`, `pool_event` | the same for blocking pools |
+//! | `pool_finding`, `pool_json`, `pool_store`, `pool_event` | the same for blocking pools |
 //! | `format` | times and chains of functions, as text |
 
 mod advice;
@@ -44,6 +44,8 @@ mod format;
 mod poll_update;
 mod pool_event;
 mod pool_finding;
+#[cfg(feature = "serde")]
+mod pool_json;
 mod pool_store;
 #[cfg(feature = "prometheus")]
 mod stalls;

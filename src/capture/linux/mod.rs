@@ -1,4 +1,7 @@
 mod capturer;
+mod copy;
+mod maps;
+pub(crate) mod module;
 pub(crate) mod modules;
 mod procfs;
 mod symbols;

@@ -5,7 +5,9 @@
 //! | `thread` | the thread that reads symbols, and the stacks that wait for it |
 //! | `symbolizer` | addresses to functions and lines, cached |
 //! | `names` | readable names of functions, and which functions are the user's |
+//! | `known_crates` | crates whose functions are not the user's |
 
+mod known_crates;
 mod names;
 mod symbolizer;
 mod thread;

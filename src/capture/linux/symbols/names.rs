@@ -1,90 +1,6 @@
 //! Readable names of functions, and which functions are the user's. Pure.
 
-/// Crates whose functions are not the service's own. Used where no file name decides.
-const NOT_USER: &[&str] = &[
-    "actix_web",
-    "alloc",
-    "async_compression",
-    "async_trait",
-    "axum",
-    "axum_core",
-    "axum_extra",
-    "backtrace",
-    "bytes",
-    "core",
-    "crossbeam_channel",
-    "crossbeam_epoll",
-    "crossbeam_utils",
-    "deadpool",
-    "diesel",
-    "flate2",
-    "flume",
-    "futures",
-    "futures_channel",
-    "futures_core",
-    "futures_executor",
-    "futures_util",
-    "h2",
-    "hashbrown",
-    "http",
-    "http_body",
-    "http_body_util",
-    "httparse",
-    "hyper",
-    "hyper_util",
-    "indexmap",
-    "itertools",
-    "log",
-    "mio",
-    "native_tls",
-    "once_cell",
-    "openssl",
-    "parking_lot",
-    "parking_lot_core",
-    "pin_project",
-    "postgres",
-    "postgres_protocol",
-    "prost",
-    "r2d2",
-    "rayon",
-    "rayon_core",
-    "redis",
-    "regex",
-    "reqwest",
-    "ring",
-    "rusqlite",
-    "rustls",
-    "serde",
-    "serde_json",
-    "smallvec",
-    "socket2",
-    "sqlx",
-    "sqlx_core",
-    "std",
-    "test",
-    "tokio",
-    "tokio_native_tls",
-    "tokio_postgres",
-    "tokio_rustls",
-    "tokio_stream",
-    "tokio_util",
-    "tonic",
-    "tower",
-    "tower_http",
-    "tower_layer",
-    "tower_runtime_health",
-    "tower_service",
-    "tracing",
-    "tracing_core",
-    "tracing_futures",
-    "tracing_subscriber",
-    "tungstenite",
-    "ureq",
-    "url",
-    "want",
-    "warp",
-    "zstd",
-];
+use super::known_crates::is_known;
 
 /// Returns a path as a person would write it, without generics, closures, shims and hashes.
 ///
@@ -137,11 +53,7 @@ pub(super) fn defining_crate(name: &str) -> Option<&str> {
 
 /// Returns whether a function is the service's own, by its name alone.
 pub(super) fn is_user(name: &str) -> bool {
-    defining_crate(name).is_some_and(is_user_crate)
-}
-
-fn is_user_crate(krate: &str) -> bool {
-    NOT_USER.binary_search(&krate).is_err()
+    defining_crate(name).is_some_and(|krate| !is_known(krate))
 }
 
 /// Returns whether a source file belongs to the service, by its path.
@@ -325,7 +237,6 @@ mod tests {
             assert_eq!(defining_crate(name), expected, "{name}");
         }
         assert!(is_user("app::get") && !is_user("tokio::time::sleep") && !is_user("poll"));
-        assert!(NOT_USER.is_sorted());
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::descriptor::{self, Descriptor, End};
 use super::memory::{self as arguments, First, Memory};
 use super::pipe_peer;
-use super::socket::Sockets;
+use super::sockets::Sockets;
 use super::table::{Operand, SyscallInfo, syscall_info};
 use crate::capture::{Blocked, Call, Effort};
 use crate::model::CallKind;

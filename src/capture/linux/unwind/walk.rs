@@ -9,7 +9,8 @@ use super::arch::{
 use super::expression::evaluate;
 use super::{Registers, StackCopy};
 use crate::capture::Confidence;
-use crate::capture::linux::modules::{Module, Modules};
+use crate::capture::linux::module::Module;
+use crate::capture::linux::modules::Modules;
 use crate::slot::StackAnchor;
 
 /// The most frames of one walk, and the most steps of all its attempts together. Both bound the

@@ -1,37 +1,55 @@
-//! A real axum service with the layer on, driven with real HTTP: healthy
-//! traffic, and beside it handlers that block their executor in the usual ways.
-//! Watch the log and the metrics while it runs; it ends with a table.
+//! An axum service with the layer on, and clients that send it real HTTP. Most of the traffic
+//! is healthy; some handlers block the executor in the usual ways. Watch the log and the
+//! metrics while it runs. It ends with a table of what each route did.
 //!
 //! ```text
-//! cargo run --release --example demo -- [--app ADDR] [--metrics ADDR] [--for SECONDS] [--traffic KIND] [--no-traffic]
+//! cargo run --release --example demo
+//! cargo run --release --example demo -- --help
 //! ```
 
-#![allow(clippy::disallowed_methods, reason = "that law is for the library")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the bans protect the library's hot path; this is an example"
+)]
 
+mod driver;
 mod options;
 mod scrape;
 mod service;
 mod table;
 mod traffic;
 
+use std::error::Error;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use options::Options;
 use tower_runtime_health::RuntimeHealth;
 
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> ExitCode {
     match options::parse().and_then(|options| options.map_or(Ok(()), |options| run(&options))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("demo: {error}");
+            eprintln!("demo: {}", with_sources(&*error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Returns the error and all its sources on one line. An error's own text leaves its source out.
+fn with_sources(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
 }
 
 fn run(options: &Options) -> Result<()> {
@@ -42,7 +60,7 @@ fn run(options: &Options) -> Result<()> {
         .enable_all()
         .build()?;
     let result = runtime.block_on(serve(options));
-    // Pool tasks may still run: they are not worth waiting for.
+    // Tasks of the blocking pool may still be running. Nothing needs their results.
     runtime.shutdown_timeout(Duration::from_millis(500));
     result
 }
@@ -52,22 +70,23 @@ async fn serve(options: &Options) -> Result<()> {
         .await
         .map_err(|error| {
             format!(
-                "cannot listen on {}: {error}; give --app another address",
+                "cannot listen on {}: {error}; choose another address with --app",
                 options.app
             )
         })?;
     let health = RuntimeHealth::builder()
+        // The runtime was built by hand, so the limit of its pool is not known otherwise.
         .max_blocking_threads(service::POOL)
         .serve_metrics(options.metrics)
         .start()?;
     let app = listener.local_addr()?;
     let metrics = health.metrics_addr().unwrap_or(options.metrics);
-    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
-    // Its first poll sets up the signal's handler: whoever reads the addresses
-    // may send the signal.
+    let mut ctrl_c = std::pin::pin!(tokio::signal::ctrl_c());
+    // The first poll installs the signal handler. A script that reads the addresses may send
+    // the signal at once.
     tokio::select! {
         biased;
-        _ = &mut interrupted => return Ok(()),
+        _ = &mut ctrl_c => return Ok(()),
         () = std::future::ready(()) => {}
     }
     println!("app http://{app}");
@@ -83,47 +102,15 @@ async fn serve(options: &Options) -> Result<()> {
             .await
     });
 
-    // A thread of its own: the traffic and the progress must not suffer from
-    // what they show.
-    let length = options.length;
-    let kind = options.traffic;
     let observer = Arc::new(table::Observer::new(metrics));
-    let watched = Arc::clone(&observer);
-    let (ended, mut finished) = tokio::sync::oneshot::channel::<()>();
-    let running = Arc::new(std::sync::atomic::AtomicBool::new(true));
-    let driver = {
-        let running = Arc::clone(&running);
-        std::thread::Builder::new()
-            .name("demo-traffic".into())
-            .spawn(move || {
-                let started = Instant::now();
-                let traffic = traffic::start(app, kind);
-                while running.load(std::sync::atomic::Ordering::Relaxed)
-                    && length.is_none_or(|length| started.elapsed() < length)
-                {
-                    watched.look();
-                    progress(&watched, started.elapsed(), length);
-                    std::thread::sleep(Duration::from_millis(200));
-                }
-                watched.look();
-                end_progress();
-                if let Err(error) = traffic {
-                    eprintln!("demo: the traffic could not be started: {error}");
-                }
-                let _ = ended.send(());
-            })?
-    };
+    let mut driver = driver::Driver::start(app, options, Arc::clone(&observer))?;
     tokio::select! {
-        _ = &mut finished => {}
-        _ = &mut interrupted => {
-            running.store(false, std::sync::atomic::Ordering::Relaxed);
-        }
+        () = driver.finished() => {}
+        _ = &mut ctrl_c => driver.stop(),
     }
-    tokio::task::spawn_blocking(move || driver.join())
-        .await?
-        .map_err(|_| "the traffic thread panicked")?;
+    tokio::task::spawn_blocking(move || driver.join()).await??;
     let _ = stop.send(());
-    // Keep-alive connections may linger; the runtime ends them.
+    // The runtime closes keep-alive connections that are still open.
     drop(tokio::time::timeout(Duration::from_millis(200), server).await);
     print!("{}", observer.table(&health.findings()));
     for finding in health.pool_findings() {
@@ -132,37 +119,10 @@ async fn serve(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn progress(observer: &table::Observer, elapsed: Duration, length: Option<Duration>) {
-    let mut stderr = std::io::stderr();
-    if stderr.is_terminal() {
-        let length = length.map_or(String::new(), |length| format!("/{}", length.as_secs()));
-        let line = observer.progress();
-        let _ = write!(
-            stderr,
-            "\r\x1b[2K{:>3}{length} s  {line}",
-            elapsed.as_secs()
-        );
-        let _ = stderr.flush();
-    } else if observer.every(25) {
-        let _ = writeln!(
-            stderr,
-            "{:>3} s  {}",
-            elapsed.as_secs(),
-            observer.progress()
-        );
-    }
-}
-
-fn end_progress() {
-    if std::io::stderr().is_terminal() {
-        eprint!("\r\x1b[2K");
-    }
-}
-
 fn log_to_stderr() {
     tracing_subscriber::fmt()
         .with_writer(|| {
-            end_progress();
+            driver::clear_progress();
             std::io::stderr()
         })
         .with_ansi(std::io::stderr().is_terminal())

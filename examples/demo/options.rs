@@ -1,17 +1,26 @@
+//! The command line.
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use lexopt::prelude::*;
 
 const USAGE: &str = "\
-A real axum service with the layer on, and traffic for it.
+An axum service with the layer on, and clients that send it real HTTP.
 
-  --app ADDR       where the service listens    (default 127.0.0.1:8080; port 0 picks one)
-  --metrics ADDR   where the exporter listens   (default 127.0.0.1:9464; port 0 picks one)
-  --for SECONDS    how long to run              (default 20; 0: until Ctrl-C)
-  --traffic KIND   healthy: nothing that blocks; faulty: faults that go on, a worker
-                   stuck for seconds among them   (default all: some of each)
-  --no-traffic     only serve
+Usage: demo [OPTIONS]
+
+  --app ADDR       address of the service         (default 127.0.0.1:8080; port 0: any free port)
+  --metrics ADDR   address of the metrics         (default 127.0.0.1:9464; port 0: any free port)
+  --for SECONDS    how long to run                (default 20; 0: until Ctrl-C)
+  --traffic KIND   what the clients send          (default all)
+                     all      healthy traffic and handlers that block, with one burst of
+                              requests that fills the blocking pool
+                     healthy  no handler blocks the executor
+                     faulty   as all, but the burst repeats and a worker is stuck for 12 seconds
+                              every 20 seconds
+  --no-traffic     send nothing
+  --help           print this text
 ";
 
 /// What the clients send.
@@ -27,16 +36,16 @@ pub struct Options {
     pub app: SocketAddr,
     pub metrics: SocketAddr,
     /// `None`: until Ctrl-C.
-    pub length: Option<Duration>,
+    pub duration: Option<Duration>,
     pub traffic: Traffic,
 }
 
-/// `None` if help was asked for, and given.
+/// Returns `None` after printing the help text.
 pub fn parse() -> crate::Result<Option<Options>> {
     let mut options = Options {
         app: ([127, 0, 0, 1], 8080).into(),
         metrics: ([127, 0, 0, 1], 9464).into(),
-        length: Some(Duration::from_secs(20)),
+        duration: Some(Duration::from_secs(20)),
         traffic: Traffic::All,
     };
     let mut args = lexopt::Parser::from_env();
@@ -46,7 +55,7 @@ pub fn parse() -> crate::Result<Option<Options>> {
             Long("metrics") => options.metrics = args.value()?.parse()?,
             Long("for") => {
                 let seconds: u64 = args.value()?.parse()?;
-                options.length = (seconds > 0).then(|| Duration::from_secs(seconds));
+                options.duration = (seconds > 0).then(|| Duration::from_secs(seconds));
             }
             Long("traffic") => options.traffic = kind(&args.value()?.string()?)?,
             Long("no-traffic") => options.traffic = Traffic::None,
@@ -65,6 +74,6 @@ fn kind(name: &str) -> crate::Result<Traffic> {
         "healthy" => Ok(Traffic::Healthy),
         "all" => Ok(Traffic::All),
         "faulty" => Ok(Traffic::Faulty),
-        _ => Err(format!("--traffic {name}: healthy, all or faulty\n\n{USAGE}").into()),
+        _ => Err(format!("--traffic is {name:?}; allowed: all, healthy, faulty").into()),
     }
 }

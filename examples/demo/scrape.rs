@@ -1,11 +1,12 @@
-//! A scraper, as small as it gets: what Prometheus would see.
+//! A minimal scraper of the metrics page.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// One sample: name, labels, value.
+/// One sample of the page.
 pub struct Sample {
+    /// Without the prefix `runtime_health_`.
     pub name: String,
     pub labels: Vec<(String, String)>,
     pub value: f64,
@@ -28,8 +29,8 @@ pub fn scrape(metrics: SocketAddr) -> std::io::Result<Vec<Sample>> {
     Ok(body.lines().filter_map(parse).collect())
 }
 
-/// `name{label="value",…} 1.5`. Label values of this service have no quotes,
-/// backslashes or commas in them.
+/// Parses `name{label="value",…} 1.5`. It handles no quotes, backslashes or commas in label
+/// values, because this service has none.
 fn parse(line: &str) -> Option<Sample> {
     let line = line.strip_prefix("runtime_health_")?;
     let (key, value) = line.rsplit_once(' ')?;

@@ -1,4 +1,4 @@
-//! The service: ways people write handlers, good and bad.
+//! The service: good and bad ways to write a handler.
 
 use std::convert::Infallible;
 use std::hint::black_box;
@@ -11,10 +11,10 @@ use axum::routing::{get, post};
 use http_body_util::StreamBody;
 use tower_runtime_health::spawn_blocking;
 
-/// Few, so that one blocked worker is felt.
+/// Few, so that one blocked worker affects the other routes.
 pub const WORKERS: usize = 2;
-/// tokio's default is 512; a service that limits it to the connections of its
-/// database pool, say, has so many.
+/// tokio's default is 512. A service may set a lower limit, for example the number of
+/// connections in its database pool.
 pub const POOL: usize = 40;
 
 const PING: Duration = Duration::from_millis(150);
@@ -35,19 +35,19 @@ pub fn router() -> Router {
         .route("/stuck", get(stuck))
 }
 
-/// Innocent: waits a little for a database, as most handlers do.
+/// Awaits for 2 ms, as most handlers do while a database answers.
 async fn user() -> &'static str {
     tokio::time::sleep(Duration::from_millis(2)).await;
     "user"
 }
 
-/// Blocks the worker.
+/// Blocks its worker.
 async fn ping_terrible() -> &'static str {
     std::thread::sleep(PING);
     "pong"
 }
 
-/// Blocks a thread of the blocking pool, which is there for it.
+/// Blocks a thread of the blocking pool, which exists for such calls.
 async fn ping_good() -> &'static str {
     drop(spawn_blocking(|| std::thread::sleep(PING)).await);
     "pong"
@@ -71,16 +71,16 @@ async fn video_inline() -> String {
     frames.to_string()
 }
 
-/// Holds a thread of the pool for long; a hundred at once fill it.
+/// Occupies a thread of the pool for two seconds; a hundred requests at once fill the pool.
 async fn slow() -> &'static str {
     drop(spawn_blocking(|| std::thread::sleep(Duration::from_secs(2))).await);
     "slow"
 }
 
-/// Waits for a lock that somebody else holds while working.
+/// Waits for a lock that a pool task holds during slow work.
 async fn lock() -> String {
     static CACHE: Mutex<u64> = Mutex::new(0);
-    // The holder, off the executor.
+    // The pool task takes the lock first.
     let holder = spawn_blocking(|| {
         let mut cache = CACHE
             .lock()
@@ -96,25 +96,25 @@ async fn lock() -> String {
     seen.to_string()
 }
 
-/// Takes long, and blocks nothing.
+/// Takes two seconds and blocks nothing.
 async fn report() -> &'static str {
     tokio::time::sleep(Duration::from_secs(2)).await;
     "report"
 }
 
-/// Blocks where it may: tokio has handed the worker's other work over.
+/// Blocks its thread, but tokio first moves the worker's other tasks to another thread.
 async fn export() -> &'static str {
     tower_runtime_health::block_in_place(|| std::thread::sleep(Duration::from_millis(5)));
     "exported"
 }
 
-/// Holds a worker for as long as some remote call's time limit.
+/// Blocks its worker for 12 seconds, as a synchronous remote call does until its timeout.
 async fn stuck() -> &'static str {
     std::thread::sleep(Duration::from_secs(12));
     "at last"
 }
 
-/// Ten thousand short polls.
+/// Streams ten thousand frames, with a short poll for each.
 async fn stream() -> Body {
     let frames = futures_util::stream::iter(
         (0..10_000)

@@ -1,4 +1,4 @@
-//! From scrapes to what a person can read.
+//! Turns scrapes into a progress line and a table.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,15 +9,15 @@ use tower_runtime_health::Finding;
 
 use crate::scrape::{Sample, scrape};
 
-/// Scrapes again and again, and remembers the peaks of the pool.
+/// Keeps the last scrape, and the peaks of gauges over all scrapes.
 pub struct Observer {
     metrics: SocketAddr,
-    seen: Mutex<Seen>,
+    scraped: Mutex<Scraped>,
 }
 
 #[derive(Default)]
-struct Seen {
-    looks: usize,
+struct Scraped {
+    scrapes: usize,
     last: Vec<Sample>,
     /// Peaks of `blocking_tasks` by route and state.
     tasks: BTreeMap<(String, String), f64>,
@@ -28,20 +28,20 @@ impl Observer {
     pub fn new(metrics: SocketAddr) -> Self {
         Self {
             metrics,
-            seen: Mutex::default(),
+            scraped: Mutex::default(),
         }
     }
 
-    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn scraped(&self) -> std::sync::MutexGuard<'_, Scraped> {
+        self.scraped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn look(&self) {
+    pub fn scrape(&self) {
         let Ok(samples) = scrape(self.metrics) else {
             return;
         };
-        let mut seen = self.seen();
-        seen.looks += 1;
+        let mut scraped = self.scraped();
+        scraped.scrapes += 1;
         for sample in &samples {
             match sample.name.as_str() {
                 "blocking_tasks" => {
@@ -49,28 +49,27 @@ impl Observer {
                         sample.label("route").to_owned(),
                         sample.label("state").to_owned(),
                     );
-                    let peak = seen.tasks.entry(key).or_default();
+                    let peak = scraped.tasks.entry(key).or_default();
                     *peak = peak.max(sample.value);
                 }
                 "longest_stall_seconds" => {
-                    seen.longest_stall = seen.longest_stall.max(sample.value)
+                    scraped.longest_stall = scraped.longest_stall.max(sample.value)
                 }
                 _ => {}
             }
         }
-        seen.last = samples;
+        scraped.last = samples;
     }
 
-    /// Whether this is one look in `n`.
-    pub fn every(&self, n: usize) -> bool {
-        self.seen().looks % n == 1
+    pub fn scrapes(&self) -> usize {
+        self.scraped().scrapes
     }
 
     pub fn progress(&self) -> String {
-        let seen = self.seen();
-        let sum = |name: &str| total(&seen.last, |sample| sample.name == name);
+        let scraped = self.scraped();
+        let sum = |name: &str| total(&scraped.last, |sample| sample.name == name);
         let tasks = |state: &str| {
-            total(&seen.last, |s| {
+            total(&scraped.last, |s| {
                 s.name == "blocking_tasks" && s.label("state") == state
             })
         };
@@ -86,7 +85,7 @@ impl Observer {
     }
 
     pub fn table(&self, findings: &[Finding]) -> String {
-        let seen = self.seen();
+        let scraped = self.scraped();
         let mut out = String::new();
         let _ = writeln!(
             out,
@@ -107,7 +106,7 @@ impl Observer {
             "{:<16} {:>8} {:>9} {:>9} {:>9} {:>8} {:>8} {:>9} {:>9} {:>13}",
             "", "", "", "", "", "polls", "blocked", "", "", "run + queued",
         );
-        let mut routes: Vec<_> = seen
+        let mut routes: Vec<_> = scraped
             .last
             .iter()
             .filter(|s| s.name == "requests_in_flight")
@@ -115,16 +114,16 @@ impl Observer {
             .collect();
         routes.sort_by_key(|route| route.to_owned());
         for route in routes {
-            seen.row(&mut out, route, findings);
+            scraped.row(&mut out, route, findings);
         }
         let _ = writeln!(
             out,
-            "\nPolls and delays are upper bounds of their buckets; a poll max of a route that blocks is exact.\n\
-             delay: from the wake of a request to its poll; routes that never block suffer it from those that do.\n\
-             Longest stall seen at a scrape: {}. A ready task waited for a worker: p50 {}, p99 {}.",
-            time(seen.longest_stall),
-            seen.quantile("scheduler_lag_seconds", ("runtime", "main"), 0.5),
-            seen.quantile("scheduler_lag_seconds", ("runtime", "main"), 0.99),
+            "\nPoll times and delays are upper bounds of histogram buckets; the poll max of a route that blocks is exact.\n\
+             delay: the time from waking a request's task to polling it. A blocking handler delays the other routes.\n\
+             Longest stall in any scrape: {}. Time a ready task waited for a worker: p50 {}, p99 {}.",
+            time(scraped.longest_stall),
+            scraped.quantile("scheduler_lag_seconds", ("runtime", "main"), 0.5),
+            scraped.quantile("scheduler_lag_seconds", ("runtime", "main"), 0.99),
         );
         if !findings.is_empty() {
             let _ = writeln!(out, "\nFindings:");
@@ -136,7 +135,7 @@ impl Observer {
     }
 }
 
-impl Seen {
+impl Scraped {
     fn row(&self, out: &mut String, route: &str, findings: &[Finding]) {
         let of_route =
             |name: &str| total(&self.last, |s| s.name == name && s.label("route") == route);
@@ -171,7 +170,7 @@ impl Seen {
         );
     }
 
-    /// The upper bound of the bucket in which the quantile lies.
+    /// Returns the upper bound of the bucket that contains the quantile.
     fn quantile(&self, name: &str, label: (&str, &str), q: f64) -> String {
         let bucket = format!("{name}_bucket");
         let mut buckets: Vec<(f64, f64)> = Vec::new();
@@ -197,7 +196,7 @@ impl Seen {
 }
 
 fn total(samples: &[Sample], which: impl Fn(&Sample) -> bool) -> f64 {
-    // From 0: the sum of no floats is -0.
+    // `sum()` of no floats is -0.
     samples
         .iter()
         .filter(|s| which(s))

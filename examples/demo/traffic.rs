@@ -1,4 +1,4 @@
-//! The clients: a thread with a runtime of its own, real HTTP over loopback.
+//! The clients. They send HTTP over loopback from a thread with a runtime of its own.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use crate::options::Traffic as Kind;
 
 type Http = Client<HttpConnector, Body>;
 
-/// Runs until dropped.
+/// The clients run until this is dropped.
 pub struct Traffic {
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
-/// Who sends what, how often.
-type Steady = (Method, &'static str, Duration);
+/// Method, path, interval.
+type Periodic = (Method, &'static str, Duration);
 
-const HEALTHY: [Steady; 6] = [
+const HEALTHY: [Periodic; 6] = [
     (Method::GET, "/hello", Duration::from_millis(10)),
     (Method::GET, "/users/7", Duration::from_millis(10)),
     (Method::GET, "/ping/perfect", Duration::from_millis(50)),
@@ -33,15 +33,16 @@ const HEALTHY: [Steady; 6] = [
     (Method::GET, "/report/7", Duration::from_millis(300)),
     (Method::GET, "/stream", Duration::from_millis(1_000)),
 ];
-/// Beside either of the two that go on.
-const EXPORT: Steady = (Method::GET, "/export", Duration::from_millis(500));
-const BLOCKING: [Steady; 3] = [
+/// Sent with `healthy` and `faulty`, which feed the dashboards: one panel shows calls of
+/// `block_in_place`.
+const EXPORT: Periodic = (Method::GET, "/export", Duration::from_millis(500));
+const BLOCKING: [Periodic; 3] = [
     (Method::GET, "/ping/terrible", Duration::from_millis(700)),
     (Method::POST, "/video/inline", Duration::from_millis(900)),
     (Method::GET, "/lock", Duration::from_millis(1_100)),
 ];
 
-/// `None` if nothing is to be sent.
+/// Returns `None` if there is nothing to send.
 pub fn start(app: SocketAddr, kind: Kind) -> std::io::Result<Option<Traffic>> {
     if kind == Kind::None {
         return Ok(None);
@@ -57,12 +58,12 @@ pub fn start(app: SocketAddr, kind: Kind) -> std::io::Result<Option<Traffic>> {
                 let http: Arc<Http> = Arc::new(Client::builder(TokioExecutor::new()).build_http());
                 let blocking = BLOCKING.into_iter().filter(|_| kind != Kind::Healthy);
                 let export = (kind != Kind::All).then_some(EXPORT);
-                for (method, path, every) in HEALTHY.into_iter().chain(blocking).chain(export) {
-                    tokio::spawn(steady(Arc::clone(&http), app, method, path, every));
+                for (method, path, period) in HEALTHY.into_iter().chain(blocking).chain(export) {
+                    tokio::spawn(periodic(Arc::clone(&http), app, method, path, period));
                 }
                 match kind {
                     Kind::None | Kind::Healthy => {}
-                    Kind::All => drop(tokio::spawn(crowd(http, app))),
+                    Kind::All => drop(tokio::spawn(burst(http, app))),
                     Kind::Faulty => drop(tokio::spawn(faults(http, app))),
                 }
                 drop(stopped.await);
@@ -83,36 +84,35 @@ impl Drop for Traffic {
     }
 }
 
-async fn steady(
+async fn periodic(
     http: Arc<Http>,
     app: SocketAddr,
     method: Method,
     path: &'static str,
-    every: Duration,
+    period: Duration,
 ) {
-    let mut ticks = interval(every);
+    let mut ticks = interval(period);
     loop {
         ticks.tick().await;
         tokio::spawn(send(Arc::clone(&http), app, method.clone(), path));
     }
 }
 
-/// A hundred requests at once for a pool of forty threads.
-async fn crowd(http: Arc<Http>, app: SocketAddr) {
+/// Sends a hundred requests at once; the pool has forty threads.
+async fn burst(http: Arc<Http>, app: SocketAddr) {
     sleep(Duration::from_secs(3)).await;
     for _ in 0..100 {
         tokio::spawn(send(Arc::clone(&http), app, Method::GET, "/slow"));
     }
 }
 
-/// Crowds that come again before the last one is served, and now and then a
-/// worker that is stuck.
+/// Sends a burst before the last one is served, and blocks a worker every twenty seconds.
 async fn faults(http: Arc<Http>, app: SocketAddr) {
     loop {
-        tokio::spawn(crowd(Arc::clone(&http), app));
+        tokio::spawn(burst(Arc::clone(&http), app));
         tokio::spawn(send(Arc::clone(&http), app, Method::GET, "/stuck"));
         sleep(Duration::from_secs(10)).await;
-        tokio::spawn(crowd(Arc::clone(&http), app));
+        tokio::spawn(burst(Arc::clone(&http), app));
         sleep(Duration::from_secs(10)).await;
     }
 }
@@ -122,7 +122,7 @@ async fn send(http: Arc<Http>, app: SocketAddr, method: Method, path: &'static s
         .method(method)
         .uri(format!("http://{app}{path}"))
         .body(Body::empty());
-    // What a client would do with an error; the figures are the service's.
+    // Errors do not matter here: the service counts its own requests.
     let Ok(request) = request else { return };
     if let Ok(mut response) = http.request(request).await {
         while let Some(Ok(_)) = response.body_mut().frame().await {}

@@ -38,7 +38,7 @@ pub(crate) enum Kind {
     Option {
         name: &'static str,
         value: String,
-        allowed: &'static str,
+        allowed: String,
     },
     MissingRuntime(tokio::runtime::TryCurrentError),
     Bind {

@@ -1,5 +1,5 @@
-//! What all threads of a service share of one [`RuntimeHealth`](crate::RuntimeHealth): the
-//! data that the hot path reads and writes, and nothing else.
+//! The data of one [`RuntimeHealth`](crate::RuntimeHealth) that the hot path reads and writes,
+//! shared by all threads of the service.
 
 use std::any::Any;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::route::Interner;
 use crate::slot::Slot;
 use crate::sync::{Parker, Registry, lock};
 
-/// What each poll reads.
+/// The data that each poll reads.
 #[derive(Debug)]
 pub(crate) struct PollConfig {
     pub(crate) clock: Clock,
@@ -28,8 +28,8 @@ pub(crate) struct PollConfig {
 pub(crate) struct Instance {
     pub(crate) clock: Clock,
     pub(crate) poll_config: Arc<PollConfig>,
-    /// One request in this many has its wake-to-poll delay measured; 0 is none.
-    pub(crate) delay_sampling: u32,
+    /// One request in this many has its wake-to-poll delay measured; `None` for none.
+    pub(crate) delay_sampling: Option<u32>,
     /// Every request is measured while a thread has fewer than one in this many ticks.
     pub(crate) delay_rest: u64,
     pub(crate) routes: Interner,
@@ -49,7 +49,7 @@ impl Instance {
         clock: Clock,
         threshold: Duration,
         max_routes: usize,
-        delay_sampling: u32,
+        delay_sampling: Option<u32>,
     ) -> Self {
         let bounds = Bounds::new(|seconds| clock.ticks_in(Duration::from_secs_f64(seconds)));
         let routes = Interner::new(max_routes);
@@ -74,27 +74,27 @@ impl Instance {
     }
 }
 
-/// Instances that have a handle, oldest first. The only list of the process; read only
-/// for pool tasks that no request caused.
+/// Instances that have a handle, oldest first. The only global list of instances. It is read
+/// only for pool tasks that no request caused.
 static INSTANCES: Mutex<Vec<Weak<Instance>>> = Mutex::new(Vec::new());
 
-/// Returns the oldest instance that has a handle: it counts the pool tasks that no
-/// request caused.
+/// Returns the oldest instance that has a handle. It counts the pool tasks that no request
+/// caused.
 pub(crate) fn oldest() -> Option<Arc<Instance>> {
     lock(&INSTANCES).iter().find_map(Weak::upgrade)
 }
 
-/// Keeps an instance's background threads running: held by every handle, layer and
-/// service. The threads end when the last of them is dropped.
+/// Keeps an instance's background threads running. Every handle, layer and service holds it.
+/// The threads end when the last of those is dropped.
 pub(crate) struct KeepAlive {
     instance: Arc<Instance>,
-    /// Owns the threads, which stop when it is dropped. Opaque, so that the hot path
-    /// depends on none of the rooms they belong to.
+    /// Owns the threads, which stop when it is dropped. The type is erased, so that the hot path
+    /// does not depend on the rooms of the threads.
     _threads: Box<dyn Any + Send + Sync>,
 }
 
 impl KeepAlive {
-    /// Lists the instance as one that counts pool tasks no request caused.
+    /// Adds the instance to those that may count pool tasks no request caused.
     pub(crate) fn new(instance: Arc<Instance>, threads: impl Any + Send + Sync) -> Self {
         let mut instances = lock(&INSTANCES);
         instances.retain(|instance| instance.strong_count() > 0);
@@ -121,8 +121,8 @@ impl fmt::Debug for KeepAlive {
 }
 
 impl Drop for KeepAlive {
-    /// Nothing reads what the instance would count from now on, though its threads and
-    /// pool tasks may keep its data for a while.
+    /// Removes the instance from the list. Its threads and pool tasks may keep its data for a
+    /// while, but no handle reads it any more.
     fn drop(&mut self) {
         let dropped = Arc::as_ptr(&self.instance);
         lock(&INSTANCES).retain(|instance| !std::ptr::eq(instance.as_ptr(), dropped));

@@ -86,7 +86,7 @@ fn bytes_allocated(builder: Builder) -> u64 {
 
 #[test]
 fn polls_allocate_nothing() {
-    let builder = RuntimeHealth::builder().schedule_delay_sampling(0);
+    let builder = RuntimeHealth::builder().schedule_delay_sampling(None);
     assert_eq!(bytes_allocated(builder), 0);
 }
 

@@ -200,7 +200,7 @@ impl Wake for Counting {
 /// With a waker of the layer's own between, and without.
 #[test]
 fn wakes_from_another_thread_arrive() {
-    for sampling in [0, 1] {
+    for sampling in [None, Some(1)] {
         let options = RuntimeHealth::builder().schedule_delay_sampling(sampling);
         let fixture = Fixture::with(options);
         let (answer, answered) = tokio::sync::oneshot::channel::<()>();

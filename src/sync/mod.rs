@@ -31,5 +31,7 @@ pub(crate) mod race;
 mod registry;
 
 pub(crate) use parker::Parker;
-pub(crate) use primitive::{AtomicBool, AtomicPtr, AtomicU64, Ordering, add_exclusive, fence, lock};
+pub(crate) use primitive::{
+    AtomicBool, AtomicPtr, AtomicU64, Ordering, add_exclusive, fence, lock,
+};
 pub(crate) use registry::Registry;

@@ -259,12 +259,12 @@ impl ThreadState {
     /// one in `delay_sampling`, and every one while there are few.
     #[inline]
     pub(crate) fn measures_delay(&self, instance: &Instance, now: u64) -> bool {
-        if instance.delay_sampling == 0 {
+        let Some(one_in) = instance.delay_sampling else {
             return false;
-        }
+        };
         let unmeasured = self.unmeasured.get() + 1;
         let rested = now.saturating_sub(self.last_measured.get()) >= instance.delay_rest;
-        let measured = rested || unmeasured >= instance.delay_sampling;
+        let measured = rested || unmeasured >= one_in;
         self.unmeasured.set(if measured { 0 } else { unmeasured });
         if measured {
             self.last_measured.set(now);

@@ -5,13 +5,13 @@ use crate::capture::Hints;
 use crate::clock::Clock;
 use crate::model::{CallKind, Phase, Series};
 
-/// Limits how many stacks are read: in total per second, and per kind of wait and route to
-/// one in an interval.
+/// Limits how many stacks are read: in total per second, and to one per interval for each
+/// route and kind of wait.
 #[derive(Debug)]
 pub(super) struct CaptureBudget {
-    /// Average ticks between two stacks.
+    /// The average time between two stacks, in ticks.
     spacing: u64,
-    /// The most ticks of credit that accumulate: a second's worth.
+    /// The most credit that accumulates, in ticks: a second's worth.
     max_credit: u64,
     credit: u64,
     credited: u64,
@@ -26,7 +26,7 @@ struct Taken {
     hints: Hints,
 }
 
-/// What is known of a finding before its stack is read.
+/// What is known about a finding before its stack is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct CaptureKey {
     pub(super) series: Series,
@@ -35,15 +35,15 @@ pub(super) struct CaptureKey {
     pub(super) kind: Option<CallKind>,
 }
 
-/// Beyond these, expired entries are removed.
+/// Expired entries are removed once there are this many.
 const MAX_KEYS: usize = 1024;
 
 impl CaptureBudget {
-    pub(super) fn new(per_second: u32, interval: Duration, clock: &Clock) -> Self {
+    pub(super) fn new(per_second: Option<u32>, interval: Duration, clock: &Clock) -> Self {
         let second = clock.ticks_in(Duration::from_secs(1));
         Self {
-            spacing: second / u64::from(per_second.max(1)),
-            max_credit: if per_second == 0 { 0 } else { second },
+            spacing: second / u64::from(per_second.unwrap_or(1).max(1)),
+            max_credit: if per_second.is_some() { second } else { 0 },
             credit: second,
             credited: clock.ticks(),
             interval: clock.ticks_in(interval),
@@ -51,14 +51,15 @@ impl CaptureBudget {
         }
     }
 
-    /// Whether a stack may be read now; if so, the attempt is charged. `is_followed`: the
-    /// poll already has a stack; it may have more, since it may pass through several places.
+    /// Returns whether a stack may be read now, and charges the attempt. `is_followed` says
+    /// that the poll already has a stack. Such a poll may have more, because it may pass
+    /// through several places.
     pub(super) fn allows(&mut self, key: &CaptureKey, now: u64, is_followed: bool) -> bool {
         let earned = now.saturating_sub(self.credited);
         self.credited = now;
         self.credit = self.credit.saturating_add(earned).min(self.max_credit);
-        // `block_in_place` clears the handler, so each such poll is checked while there is
-        // credit.
+        // A stack in `block_in_place` clears the handler of blame, so each such poll is
+        // checked while there is credit.
         let last = self.last.get(key);
         let due = is_followed
             || last.is_none_or(|last| {
@@ -106,9 +107,10 @@ mod tests {
         }
     }
 
-    fn budget(per_second: u32, interval: u64) -> (CaptureBudget, u64) {
+    fn budget(per_second: impl Into<Option<u32>>, interval: u64) -> (CaptureBudget, u64) {
         let clock = Clock::new();
-        let mut budget = CaptureBudget::new(per_second, Duration::from_secs(interval), &clock);
+        let mut budget =
+            CaptureBudget::new(per_second.into(), Duration::from_secs(interval), &clock);
         budget.credited = 0;
         (budget, clock.ticks_in(Duration::from_secs(1)))
     }
@@ -175,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_limit_of_0_reads_no_stacks() {
-        let (mut budget, second) = budget(0, 0);
+        let (mut budget, second) = budget(None, 0);
         assert!(!take(&mut budget, 0, 100 * second));
     }
 }

@@ -11,16 +11,17 @@ use crate::options::Options;
 use crate::state::State;
 use crate::sys::FreshThread;
 
-/// Clock samples of threads that are in no examined poll, per round, in case the next round
-/// comes too late for a whole poll: 3 µs each. More while CPU is contended.
+/// Per round, how many threads that are in no examined poll have their clocks sampled. The
+/// sample is used if the next round comes only after a whole poll has ended. Each takes
+/// 3 µs. More are taken while CPU is contended.
 const CLOCK_SAMPLES: usize = 4;
 const CLOCK_SAMPLES_IN_CONTENTION: usize = 16;
 
-/// Threads per round that are waited for until they are blocked in the call they spend most
-/// of their time in: the other threads must not wait long.
-const WAITS: usize = 2;
+/// For how many threads per round [`Reader::wait_until_blocked`] waits. It delays the
+/// examination of the other threads.
+const MAX_WAITS: usize = 2;
 
-/// The means to read threads, and what may still be spent of them.
+/// Reads threads, within limits per second and per round.
 pub(super) struct Reader {
     pub(super) capturer: Capturer,
     pub(super) budget: CaptureBudget,
@@ -47,7 +48,7 @@ impl Reader {
         Self {
             capturer,
             budget,
-            waits_left: WAITS,
+            waits_left: MAX_WAITS,
             clock_samples_left: CLOCK_SAMPLES,
         }
     }
@@ -58,14 +59,14 @@ impl Reader {
 
     /// Loads unwind tables and symbols, unless no stack will be read.
     pub(super) fn load(&mut self, options: &Options) {
-        if options.captures_per_second > 0 {
-            // Only a bug panics in here; then there are no stacks.
+        if options.captures_per_second.is_some() {
+            // A panic in here is a bug. Without symbols no stack is read.
             let _ = catch_unwind(AssertUnwindSafe(|| self.capturer.load()));
         }
     }
 
     pub(super) fn begin_round(&mut self, round: &Round<'_>) {
-        self.waits_left = WAITS;
+        self.waits_left = MAX_WAITS;
         self.clock_samples_left = if round.is_cpu_contended {
             CLOCK_SAMPLES_IN_CONTENTION
         } else {
@@ -82,7 +83,7 @@ impl Reader {
         })
     }
 
-    /// As [`sample_clocks`](Self::sample_clocks), while this round has samples left.
+    /// Samples a thread's clocks if this round has samples left.
     pub(super) fn sample_clocks_in_advance(
         &mut self,
         thread: &Thread,
@@ -92,10 +93,10 @@ impl Reader {
         self.sample_clocks(thread, clock)
     }
 
-    /// Reads the state of a running thread that blocks often and briefly again and again,
-    /// until it is blocked: for 1.5 ms at most, and for few threads a round.
+    /// Reads the state of a running thread repeatedly until it is blocked, for at most 1.5 ms
+    /// and for few threads per round. For a thread that blocks often but briefly.
     pub(super) fn wait_until_blocked(&mut self, thread: &Thread) -> RunState {
-        /// With the timer's slack about 0.1 ms apart.
+        /// About 0.1 ms apart, because of the timer's slack.
         const TRIES: usize = 12;
         const PAUSE: Duration = Duration::from_micros(40);
         let Some(left) = self.waits_left.checked_sub(1) else {

@@ -101,7 +101,7 @@ fn a_hundred_thousand_odd_requests_add_no_series() {
     const FLOOD: usize = 100_000;
     // The delays' series come with their first sample, whenever that is: without
     // them, each series comes with its first request.
-    let options = RuntimeHealth::builder().schedule_delay_sampling(0);
+    let options = RuntimeHealth::builder().schedule_delay_sampling(None);
     let (runtime, health) = health(options);
     let router = Router::new()
         .route("/", any(ok))
@@ -157,7 +157,7 @@ fn a_hundred_thousand_odd_requests_add_no_series() {
 fn odd_requests_on_a_socket_add_no_series() {
     const BATCH: usize = 100;
     const BATCHES: usize = 50;
-    let options = RuntimeHealth::builder().schedule_delay_sampling(0);
+    let options = RuntimeHealth::builder().schedule_delay_sampling(None);
     let server = Server::layered(options, |listener, layer| {
         let router = Router::new()
             .route("/", any(nothing))

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The gallery with real PostgreSQL and Redis: the verdict on every row, over HTTP and in a
-# real browser; the quoted comparison.
+# Tests the gallery with real PostgreSQL and Redis: the verdict on every row, over HTTP and in a
+# real browser, and the command `compare`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 step() { printf '\n--- %s\n' "$*"; "$@"; }
 
-# So that only one thing runs at a time: each row is timed.
+# Rows are timed, so the build and the servers' start come before the tests, which run one at a time.
 build=(cargo test --locked -p gallery)
 step "${build[@]}" --no-run
 services=$(examples/gallery/services.sh start)
@@ -14,4 +14,4 @@ trap 'examples/gallery/services.sh stop' EXIT
 eval "$services"
 step "${build[@]}" -- --test-threads=1 --nocapture
 examples/gallery/services.sh stop
-[ ! -e target/gallery-services ] || { echo "the services left something behind" >&2; exit 1; }
+[ ! -e target/gallery-services ] || { echo "services.sh stop did not remove its directory" >&2; exit 1; }

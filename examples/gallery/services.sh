@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Real PostgreSQL and Redis for the gallery, from Debian's packages: on loopback, on
-# free ports, in a temporary folder, without privileges.
+# Starts PostgreSQL and Redis for the gallery, from Debian's packages: on loopback, on free
+# ports, in a temporary directory, without privileges.
 #
 #   eval "$(examples/gallery/services.sh start)"    sets DATABASE_URL and REDIS_URL
-#   examples/gallery/services.sh stop               ends both and removes the folder
+#   examples/gallery/services.sh stop               stops both and removes the directory
 set -euo pipefail
 
-# Says where the folder is; there is one pair of servers for a checkout.
+# Contains the path of the directory. A checkout has at most one pair of servers.
 pointer=$(cd "$(dirname "$0")/../.." && pwd)/target/gallery-services
 
 fail() { echo "services.sh: $*" >&2; exit 1; }
 
-# PostgreSQL refuses to run as root: then both run as nobody.
+# PostgreSQL refuses to run as root; root runs both servers as nobody.
 as_user() {
     if [ "$(id -u)" = 0 ]; then
         setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"
@@ -28,7 +28,7 @@ free_port() {
     echo "$port"
 }
 
-# Until a command succeeds, 20 seconds at most.
+# Waits until a command succeeds, for at most 20 seconds.
 wait_for() {
     for _ in $(seq 200); do
         if "$@" >/dev/null 2>&1; then return; fi
@@ -38,35 +38,35 @@ wait_for() {
 }
 
 start() {
-    [ ! -e "$pointer" ] || fail "already started; first run: $0 stop"
-    local programs folder secret port
+    [ ! -e "$pointer" ] || fail "already started; run $0 stop first"
+    local programs dir secret port
     programs=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -1)
     if ! [ -x "$programs/initdb" ] || ! command -v redis-server >/dev/null; then
-        fail "install them first: apt-get install --no-install-recommends postgresql redis-server"
+        fail "PostgreSQL or Redis is missing; run: apt-get install --no-install-recommends postgresql redis-server"
     fi
-    folder=$(mktemp -d "${TMPDIR:-/tmp}/gallery-services.XXXXXX")
+    dir=$(mktemp -d "${TMPDIR:-/tmp}/gallery-services.XXXXXX")
     mkdir -p "$(dirname "$pointer")"
-    echo "$folder" >"$pointer"
-    # Whatever fails below leaves nothing behind.
+    echo "$dir" >"$pointer"
+    # If a command below fails, the servers are stopped and the directory is removed.
     trap 'stop' ERR
     secret=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
-    echo "$secret" >"$folder/secret"
-    [ "$(id -u)" != 0 ] || chown -R nobody:nogroup "$folder"
-    cd "$folder"
+    echo "$secret" >"$dir/secret"
+    [ "$(id -u)" != 0 ] || chown -R nobody:nogroup "$dir"
+    cd "$dir"
 
     port=$(free_port)
-    as_user "$programs/initdb" --pgdata="$folder/postgres" --username=gallery --encoding=UTF8 \
-        --locale=C --auth=password --pwfile="$folder/secret" --no-sync >"$folder/initdb.log"
-    as_user "$programs/pg_ctl" start --silent --wait --pgdata="$folder/postgres" \
-        --log="$folder/postgres.log" \
-        --options="-h 127.0.0.1 -p $port -k $folder -c fsync=off -c max_connections=50"
+    as_user "$programs/initdb" --pgdata="$dir/postgres" --username=gallery --encoding=UTF8 \
+        --locale=C --auth=password --pwfile="$dir/secret" --no-sync >"$dir/initdb.log"
+    as_user "$programs/pg_ctl" start --silent --wait --pgdata="$dir/postgres" \
+        --log="$dir/postgres.log" \
+        --options="-h 127.0.0.1 -p $port -k $dir -c fsync=off -c max_connections=50"
     wait_for "$programs/pg_isready" -q -h 127.0.0.1 -p "$port" || fail "PostgreSQL does not answer"
     echo "export DATABASE_URL=postgres://gallery:$secret@127.0.0.1:$port/postgres"
 
     port=$(free_port)
     as_user redis-server --bind 127.0.0.1 --port "$port" --requirepass "$secret" --save '' \
-        --dir "$folder" --daemonize yes --pidfile "$folder/redis.pid" \
-        --logfile "$folder/redis.log" >/dev/null
+        --dir "$dir" --daemonize yes --pidfile "$dir/redis.pid" \
+        --logfile "$dir/redis.log" >/dev/null
     wait_for env REDISCLI_AUTH="$secret" redis-cli -h 127.0.0.1 -p "$port" ping ||
         fail "Redis does not answer"
     echo "export REDIS_URL=redis://:$secret@127.0.0.1:$port/"
@@ -75,17 +75,17 @@ start() {
 stop() {
     trap - ERR
     [ -e "$pointer" ] || return 0
-    local folder pid
-    folder=$(cat "$pointer")
-    # The first line of each file is the server's process; SIGINT ends PostgreSQL at once,
-    # whoever is connected.
-    for file in "$folder/postgres/postmaster.pid" "$folder/redis.pid"; do
+    local dir pid
+    dir=$(cat "$pointer")
+    # The first line of each file is the server's process id. SIGINT makes PostgreSQL close
+    # its connections and stop.
+    for file in "$dir/postgres/postmaster.pid" "$dir/redis.pid"; do
         [ -e "$file" ] || continue
         pid=$(head -1 "$file")
         kill -INT "$pid" 2>/dev/null || true
         wait_for gone "$pid" || kill -KILL "$pid"
     done
-    rm -rf "$folder" "$pointer"
+    rm -rf "$dir" "$pointer"
 }
 
 gone() { ! kill -0 "$1" 2>/dev/null; }

@@ -1,5 +1,5 @@
-//! The comparison the field quotes: a hundred requests at once to another service that takes
-//! a second, through a pool of forty threads, and awaited. In numbers of the exported metrics.
+//! A comparison: a hundred requests at once to another service that takes a second, on a pool
+//! of forty threads and awaited. All figures but the wall time come from the exported metrics.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -12,15 +12,17 @@ use crate::table::{Row, row};
 
 const REQUESTS: usize = 100;
 const TICK: Duration = Duration::from_millis(20);
-/// Ends closer together are one step.
+/// Requests that end within this time count as one step.
 const STEP: Duration = Duration::from_millis(250);
 const DEADLINE: Duration = Duration::from_secs(200);
 
-/// Runs both and prints them.
+/// Runs both forms and prints their figures.
 pub async fn run(driver: &Driver, metrics: SocketAddr, work: Duration) -> Result<(), Error> {
     let work = work.as_secs_f64();
-    println!("{REQUESTS} requests at once to a service that takes {work:.1} s, by the metrics:");
-    let pool = format!("through a pool of {POOL} threads");
+    println!(
+        "{REQUESTS} requests at once to a service that takes {work:.1} s; figures from the metrics:"
+    );
+    let pool = format!("on a pool of {POOL} threads");
     for (id, how) in [("14-pool", &*pool), ("14-async", "with an async client")] {
         let row = row(id).ok_or("no such row")?;
         let watch = std::thread::Builder::new()
@@ -28,22 +30,22 @@ pub async fn run(driver: &Driver, metrics: SocketAddr, work: Duration) -> Result
             .spawn(move || watch(metrics, row))?;
         let outcome = driver.try_with(row, REQUESTS).await;
         let outcome = outcome.ok_or("the driver has ended")?;
-        let seen = watch.join().map_err(|_| "the watch panicked")??;
+        let progress = watch.join().map_err(|_| "the scraping thread panicked")??;
 
         println!("\n{how}: {} {}", row.method, row.route);
-        for (after, ended) in &seen.steps {
+        for (after, ended) in &progress.steps {
             println!("  {ended:>3} had ended after {:.1} s", after.as_secs_f64());
         }
         let new = |name| {
-            sum(&seen.after, name, &[("route", row.route)])
-                - sum(&seen.before, name, &[("route", row.route)])
+            sum(&progress.after, name, &[("route", row.route)])
+                - sum(&progress.before, name, &[("route", row.route)])
         };
         let mean = new("request_duration_seconds_sum") / new("request_duration_seconds_count");
-        println!("  a request took {mean:.2} s on the average");
+        println!("  mean request time {mean:.2} s");
         let waits = new("blocking_queue_wait_seconds_count");
         if waits > 0.0 {
             let mean = new("blocking_queue_wait_seconds_sum") / waits;
-            println!("  of which it waited {mean:.2} s for a thread of the pool");
+            println!("  mean wait for a pool thread {mean:.2} s");
         }
         println!(
             "  wall time of all: {:.2} s",
@@ -53,15 +55,15 @@ pub async fn run(driver: &Driver, metrics: SocketAddr, work: Duration) -> Result
     Ok(())
 }
 
-struct Seen {
+struct Progress {
     before: Vec<Sample>,
     after: Vec<Sample>,
-    /// How many requests had ended, and how long after the first began.
+    /// The time since the first request began, and how many had ended.
     steps: Vec<(Duration, u64)>,
 }
 
-/// Reads the page of metrics again and again until all requests have ended.
-fn watch(metrics: SocketAddr, row: &Row) -> std::io::Result<Seen> {
+/// Scrapes the metrics until all requests have ended.
+fn watch(metrics: SocketAddr, row: &Row) -> std::io::Result<Progress> {
     let of_route = |page: &[Sample], name| sum(page, name, &[("route", row.route)]) as u64;
     let before = scrape(metrics)?;
     let ended_before = of_route(&before, "requests_total");
@@ -84,7 +86,7 @@ fn watch(metrics: SocketAddr, row: &Row) -> std::io::Result<Seen> {
         }
         if ended >= REQUESTS as u64 || waiting_since.elapsed() > DEADLINE {
             let after = page;
-            return Ok(Seen {
+            return Ok(Progress {
                 before,
                 after,
                 steps,

@@ -1,8 +1,7 @@
-//! Files on a slow disk: pipes with names, which a thread answers after a while.
+//! Files on a slow disk, simulated by named pipes into which a thread writes after a delay.
 //!
-//! A reader opens one, waits as for any file that is slow, and reads it to its end. A read
-//! of a pipe blocks as one of a disk or of a network file system does, and needs no
-//! privileges to set up.
+//! A read from a pipe blocks like a read from a slow disk or a network file system, and a pipe
+//! needs no privileges.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -12,7 +11,7 @@ use std::time::Duration;
 use rustix::fs::{CWD, FileType, Mode};
 use tempfile::TempDir;
 
-/// How many files there are: that many can be read at once.
+/// The number of files. A file has one reader at a time, so as many can be read at once.
 pub const FILES: usize = 8;
 const TEXT: &str = "the report\n";
 
@@ -21,7 +20,7 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// Starts one thread for each file. They end with the process; each waits for a reader.
+    /// Starts a thread per file, which waits for readers. The threads end with the process.
     pub fn start(work: Duration) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("gallery-").tempdir()?;
         for file in 0..FILES {
@@ -30,32 +29,32 @@ impl Disk {
             std::thread::Builder::new()
                 .name("gallery-disk".into())
                 .spawn(move || {
-                    // The folder is gone when the gallery ends.
+                    // It fails when the folder is removed, at the end of the process.
                     while serve(&path, work).is_ok() {}
                 })?;
         }
         Ok(Self { folder })
     }
 
-    /// The file of this name, if there is one.
+    /// Returns the path of the file with this name.
     pub fn path(&self, name: &str) -> Option<PathBuf> {
         let number: usize = name.strip_prefix("report-")?.parse().ok()?;
         (number < FILES).then(|| self.folder.path().join(format!("report-{number}")))
     }
 }
 
-/// One read.
+/// Serves one reader.
 fn serve(path: &Path, work: Duration) -> io::Result<()> {
-    // Waits for a reader.
+    // Blocks until a reader opens the pipe.
     let mut pipe = OpenOptions::new().write(true).open(path)?;
     std::thread::sleep(work);
-    // A new pipe in the old one's place first: whoever opens it from now on gets an answer
-    // of its own, and this one's reader sees the end of the file.
+    // Replaces the pipe before it writes: a later reader opens the new pipe, and this reader
+    // gets the end of the file.
     let next = path.with_extension("next");
     make_pipe(&next)?;
     std::fs::rename(&next, path)?;
     match pipe.write_all(TEXT.as_bytes()) {
-        // The reader went away.
+        // The reader is gone.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }

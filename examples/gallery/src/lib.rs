@@ -1,14 +1,14 @@
-//! The gallery: every row of the table of patterns as a route of a real service.
+//! The gallery: common ways to write a handler, each as a route of a real service.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | `table` | the rows, and the verdict owed to each |
+//! | `table` | the rows, and the verdict expected for each |
 //! | `service` | the handlers |
-//! | `upstream`, `disk`, `resolver`, `video` | what they wait for: another service, a slow file, a slow name server, a computation and its queues |
-//! | `driver` | tries a row and holds what the layer says against the table |
+//! | `upstream`, `disk`, `resolver`, `video` | what the handlers wait for: another service, a slow file, a slow name server, a computation and its queues |
+//! | `driver` | tries a row and compares the layer's report with the table |
 //! | `page` | the page at `/` |
-//! | `docs` | `docs/patterns.md`, from the same |
-//! | `compare` | a hundred requests through the pool and without, in numbers |
+//! | `docs` | generates `docs/patterns.md` |
+//! | `compare` | measures a hundred requests on the pool and awaited |
 //! | `options`, `run` | the command line |
 
 pub mod driver;
@@ -22,11 +22,11 @@ mod docs;
 mod page;
 mod resolver;
 mod run;
-/// As the demo reads the page of metrics.
+/// The demo's scraper.
 #[path = "../../demo/scrape.rs"]
 mod scrape;
 mod sys;
 mod upstream;
 mod video;
 
-pub use run::{Error, run};
+pub use run::{Error, run, with_sources};

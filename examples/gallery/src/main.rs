@@ -1,5 +1,4 @@
-//! Every way people write a handler, good and bad, as a running service, and what the
-//! layer says of each.
+//! Common ways to write a handler, good and bad, as a running service with the layer on.
 //!
 //! ```text
 //! cargo run --release -p gallery
@@ -11,7 +10,7 @@ fn main() -> ExitCode {
     match gallery::options::parse().and_then(gallery::run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("gallery: {error}");
+            eprintln!("gallery: {}", gallery::with_sources(&*error));
             ExitCode::FAILURE
         }
     }

@@ -8,22 +8,23 @@ use lexopt::prelude::*;
 use crate::run::Error;
 
 const HELP: &str = "\
-Every way people write a handler, good and bad, as a running service.
+Common ways to write a handler, good and bad, as a running service with the layer on.
 
-cargo run --release -p gallery -- [COMMAND] [OPTIONS]
+Usage: cargo run --release -p gallery -- [COMMAND] [OPTIONS]
 
 Commands:
-  serve      the service and its page (default)
-  compare    100 requests at once through a pool of 40 threads, and awaited
-  patterns   tries every row and writes docs/patterns.md's sections to standard output
-  worker     works off the jobs on Redis until standard input ends; serve starts one
+  serve      run the service and its page (default)
+  compare    send 100 requests at once, on a pool of 40 threads and awaited, and compare
+  patterns   try every row and write docs/patterns.md to standard output
+  worker     run the jobs from Redis until standard input closes; serve starts a worker itself
 
 Options:
-  --app ADDR       the service                    [127.0.0.1:8080]
-  --metrics ADDR   /metrics and /findings         [127.0.0.1:9464]
-  --work SECONDS   how long slow work takes       [1], at least 0.1
-  --postgres URL   for rows 9 to 11               [DATABASE_URL]
-  --redis URL      for row 8's second form        [REDIS_URL]
+  --app ADDR       address of the service and its page  (default 127.0.0.1:8080)
+  --metrics ADDR   address of /metrics and /findings    (default 127.0.0.1:9464)
+  --work SECONDS   duration of slow work, 0.1 to 60     (default 1)
+  --postgres URL   PostgreSQL, for rows 9 to 11         (default: DATABASE_URL)
+  --redis URL      Redis, for row 8-redis               (default: REDIS_URL)
+  --help           print this text
 ";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +33,8 @@ pub enum Command {
     Compare,
     Patterns,
     Worker,
-    /// Keeps a processor busy until standard input ends: part of row 21.
-    Hog,
+    /// Keeps a processor busy until standard input closes; row 21 starts such processes.
+    Busy,
     Help,
 }
 
@@ -47,7 +48,7 @@ pub struct Options {
     pub redis: Option<String>,
 }
 
-/// From the arguments and the usual variables of the environment.
+/// Reads the arguments, with the environment for defaults.
 pub fn parse() -> Result<Options, Error> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let mut options = Options {
@@ -73,8 +74,12 @@ pub fn parse() -> Result<Options, Error> {
                     "compare" => Command::Compare,
                     "patterns" => Command::Patterns,
                     "worker" => Command::Worker,
-                    "hog" => Command::Hog,
-                    other => return Err(format!("no command {other}; --help lists them").into()),
+                    "busy" => Command::Busy,
+                    other => {
+                        return Err(
+                            format!("unknown command {other:?}; --help lists the commands").into(),
+                        );
+                    }
                 }
             }
             other => return Err(other.unexpected().into()),
@@ -83,12 +88,12 @@ pub fn parse() -> Result<Options, Error> {
     Ok(options)
 }
 
-/// Ten times the threshold at least: what is shorter tells little.
+/// At least ten times the threshold, so that slow work is clearly longer than it.
 fn work(seconds: f64) -> Result<Duration, Error> {
     if (0.1..=60.0).contains(&seconds) {
         Ok(Duration::from_secs_f64(seconds))
     } else {
-        Err(format!("--work {seconds}: give it from 0.1 to 60 seconds").into())
+        Err(format!("--work is {seconds}; allowed: 0.1 to 60 seconds").into())
     }
 }
 

@@ -1,16 +1,16 @@
-//! A name server that takes its time, and how the service's threads come to ask it.
+//! A slow name server, and the configuration of the service's threads to use it.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::time::{Duration, Instant};
 
-/// A name that only our server knows.
+/// A name that only this server resolves.
 pub const SLOW_NAME: &str = "users.gallery.test";
 
 const HEADER: usize = 12;
 const TYPE_A: [u8; 2] = [0, 1];
 
-/// Starts it on a thread that ends with the process.
+/// Starts the server on a thread that ends with the process.
 pub fn start(work: Duration) -> io::Result<SocketAddrV4> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     let SocketAddr::V4(address) = socket.local_addr()? else {
@@ -22,18 +22,18 @@ pub fn start(work: Duration) -> io::Result<SocketAddrV4> {
     Ok(address)
 }
 
-/// From now on the C library asks `server` on this thread. Only glibc can be told; and a
-/// machine whose `/etc/nsswitch.conf` asks somebody else before `dns` finds no such name.
-pub fn ask(server: SocketAddrV4) {
+/// Makes the C library send this thread's lookups to `server`. Only glibc supports this. The
+/// name is not found if `/etc/nsswitch.conf` puts a service before `dns` that ends the lookup.
+pub fn use_on_this_thread(server: SocketAddrV4) {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    if let Err(error) = crate::sys::ask(server) {
+    if let Err(error) = crate::sys::use_name_server(server) {
         eprintln!("gallery: row 19 will not work: {error}");
     }
     #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
     let _ = server;
 }
 
-/// Answers each question `work` after it came, in the order they came.
+/// Answers each query `work` after its arrival, in the order of arrival.
 fn serve(socket: &UdpSocket, work: Duration) -> io::Result<()> {
     let mut pending = std::collections::VecDeque::new();
     let mut packet = [0; 512];
@@ -58,7 +58,7 @@ fn serve(socket: &UdpSocket, work: Duration) -> io::Result<()> {
             .is_some_and(|(due, _, _)| *due <= Instant::now())
         {
             if let Some((_, answer, client)) = pending.pop_front() {
-                // A client that went away hears nothing.
+                // The client may be gone.
                 let _ = socket.send_to(&answer, client);
             }
         }
@@ -72,8 +72,8 @@ fn is_timeout(error: &io::Error) -> bool {
     )
 }
 
-/// To the one question of a query (RFC 1035, section 4): an address if it asks for an IPv4
-/// address, else that there is none of that type.
+/// Builds the response to a query with one question (RFC 1035, section 4). It contains
+/// 127.0.0.1 if the question is for an IPv4 address, and no record otherwise.
 fn answer(query: &[u8]) -> Option<Vec<u8>> {
     let mut end = HEADER;
     loop {
@@ -86,12 +86,12 @@ fn answer(query: &[u8]) -> Option<Vec<u8>> {
     let question = query.get(HEADER..end + 5)?;
     let is_address = query.get(end + 1..end + 3)? == TYPE_A;
     let mut answer = query.get(..2)?.to_vec();
-    // A response; recursion was desired and is available; no error.
+    // Flags: a response, recursion desired and available, no error.
     answer.extend([0x81, 0x80]);
     answer.extend([0, 1, 0, u8::from(is_address), 0, 0, 0, 0]);
     answer.extend(question);
     if is_address {
-        // The name of the question; type A, class IN, not to be kept; four bytes.
+        // A pointer to the question's name, type A, class IN, TTL 0, four bytes.
         answer.extend([0xc0, HEADER as u8, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4]);
         answer.extend(Ipv4Addr::LOCALHOST.octets());
     }
@@ -105,7 +105,7 @@ mod tests {
     const QUERY: &[u8] = b"\x12\x34\x01\x00\0\x01\0\0\0\0\0\0\x01a\x04test\0\0\x01\0\x01";
 
     #[test]
-    fn an_address_is_answered_with_the_question_and_ours() {
+    fn a_query_for_an_address_gets_the_question_and_the_address() {
         let answer = answer(QUERY).unwrap();
         assert_eq!(answer[..2], QUERY[..2]);
         assert_eq!(answer[6..8], [0, 1]);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn another_type_has_no_answer_and_no_error() {
+    fn a_query_of_another_type_gets_no_record_and_no_error() {
         let mut query = QUERY.to_vec();
         let kind = query.len() - 3;
         query[kind] = 28;
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_query_is_not_answered() {
+    fn a_truncated_query_gets_no_response() {
         for length in 0..QUERY.len() {
             assert_eq!(answer(&QUERY[..length]), None, "{length} bytes");
         }

@@ -1,4 +1,4 @@
-//! Starts what is asked for, and ends it.
+//! Runs the command.
 
 use std::io::{IsTerminal, Write};
 use std::process::Stdio;
@@ -13,11 +13,23 @@ use tower_runtime_health::RuntimeHealth;
 use crate::disk::Disk;
 use crate::driver::{self, Driver, Target};
 use crate::options::{self, Command, Options};
-use crate::service::{self, Parts};
-use crate::video::{CpuQueue, JobQueue, work_off};
+use crate::service::{self, AppState};
+use crate::video::{CpuQueue, JobQueue, run_worker};
 use crate::{compare, docs, page, resolver, upstream, video};
 
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// Returns the error and all its sources on one line. An error's own text leaves its source out.
+pub fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}
 
 pub fn run(options: Options) -> Result<(), Error> {
     match options.command {
@@ -25,12 +37,12 @@ pub fn run(options: Options) -> Result<(), Error> {
             options::help();
             Ok(())
         }
-        Command::Hog => Ok(driver::hog()?),
+        Command::Busy => Ok(driver::keep_busy()?),
         Command::Worker => {
             let url = options
                 .redis
-                .ok_or("worker needs --redis URL or REDIS_URL")?;
-            Runtime::new()?.block_on(work_off(&url))
+                .ok_or("the command worker needs --redis URL or REDIS_URL")?;
+            Runtime::new()?.block_on(run_worker(&url))
         }
         Command::Serve | Command::Compare | Command::Patterns => gallery(options),
     }
@@ -38,7 +50,7 @@ pub fn run(options: Options) -> Result<(), Error> {
 
 fn gallery(options: Options) -> Result<(), Error> {
     log_to_stderr();
-    let names = resolver::start(options.work)?;
+    let name_server = resolver::start(options.work)?;
     let health = RuntimeHealth::builder()
         .without_runtime()
         .serve_metrics(options.metrics)
@@ -48,42 +60,42 @@ fn gallery(options: Options) -> Result<(), Error> {
     health
         .configure_runtime(&mut runtime, "main")
         .max_blocking_threads(service::POOL)
-        .on_thread_start(move || resolver::ask(names));
+        .on_thread_start(move || resolver::use_on_this_thread(name_server));
     let runtime = runtime.build()?;
     health.observe_runtime(runtime.handle(), "main")?;
     let result = runtime.block_on(serve(options, health));
-    // Pool tasks may still run: they are not worth waiting for.
+    // Tasks of the blocking pool may still be running. Nothing needs their results.
     runtime.shutdown_timeout(Duration::from_millis(500));
     result
 }
 
 async fn serve(options: Options, health: RuntimeHealth) -> Result<(), Error> {
-    // Listens first: an address in use is the likeliest thing to go wrong.
+    // Binds before it starts anything else, because an address in use is the likeliest error.
     let listener = TcpListener::bind(options.app).await.map_err(|error| {
         format!(
-            "cannot listen on {}: {error}; give --app another address",
+            "cannot listen on {}: {error}; choose another address with --app",
             options.app
         )
     })?;
     let app = listener.local_addr()?;
     let metrics = health.metrics_addr().unwrap_or(options.metrics);
     let worker = start_worker(&options)?;
-    let parts = Arc::new(parts(&options).await?);
+    let state = Arc::new(state(&options).await?);
     let target = Target {
         app,
         health: health.clone(),
         work: options.work,
     };
     let driver = Driver::start(target)?;
-    let router = service::router(parts, health.layer()).merge(page::router(driver.clone()));
+    let router = service::router(state, health.layer()).merge(page::router(driver.clone()));
     let server = tokio::spawn(axum::serve(listener, router).into_future());
 
-    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
-    // Its first poll sets up the signal's handler: whoever reads the addresses may send
-    // the signal.
+    let mut ctrl_c = std::pin::pin!(tokio::signal::ctrl_c());
+    // The first poll installs the signal handler. A script that reads the addresses may send
+    // the signal at once.
     tokio::select! {
         biased;
-        _ = &mut interrupted => return Ok(()),
+        _ = &mut ctrl_c => return Ok(()),
         () = std::future::ready(()) => {}
     }
     let result = match options.command {
@@ -94,7 +106,7 @@ async fn serve(options: Options, health: RuntimeHealth) -> Result<(), Error> {
             println!("metrics http://{metrics}");
             std::io::stdout().flush()?;
             tokio::select! {
-                _ = &mut interrupted => Ok(()),
+                _ = &mut ctrl_c => Ok(()),
                 ended = server => Ok(ended??),
             }
         }
@@ -103,19 +115,19 @@ async fn serve(options: Options, health: RuntimeHealth) -> Result<(), Error> {
     result
 }
 
-async fn parts(options: &Options) -> Result<Parts, Error> {
+async fn state(options: &Options) -> Result<AppState, Error> {
     let jobs = match &options.redis {
         Some(url) => Some(JobQueue::connect(url).await.map_err(|error| {
             format!(
-                "cannot reach Redis at {url}: {error}; start it, or leave --redis and REDIS_URL out"
+                "cannot connect to Redis at {url}: {error}; start it, or omit --redis and unset REDIS_URL"
             )
         })?),
         None => None,
     };
-    // Measured before there is anything beside it.
+    // Measured now, because nothing else is running yet.
     video::rounds_in_a_millisecond();
     let timeout = Duration::from_secs(30);
-    Ok(Parts {
+    Ok(AppState {
         work: options.work,
         upstream: upstream::start(options.work)?,
         http: reqwest::Client::builder().timeout(timeout).build()?,
@@ -132,8 +144,8 @@ async fn parts(options: &Options) -> Result<Parts, Error> {
     })
 }
 
-/// The process that works off the jobs on Redis. It ends with its standard input, so
-/// with this process.
+/// Starts the process that runs the jobs from Redis. It ends when its standard input closes,
+/// and so with this process.
 fn start_worker(options: &Options) -> Result<Option<Child>, Error> {
     let Some(url) = &options.redis else {
         return Ok(None);
@@ -141,7 +153,7 @@ fn start_worker(options: &Options) -> Result<Option<Child>, Error> {
     let mut worker = Process::new(std::env::current_exe()?);
     worker
         .arg("worker")
-        // Not an argument: it has a password.
+        // Other users can read arguments, and the URL contains a password.
         .env("REDIS_URL", url)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

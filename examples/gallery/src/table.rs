@@ -1,6 +1,6 @@
-//! The table: each way to write a handler, and the verdict owed to it.
+//! The table: each way to write a handler, with the verdict expected for it.
 //!
-//! The page, the tests and `docs/patterns.md` are made of it.
+//! The page, the tests and `docs/patterns.md` are generated from it.
 
 mod groups;
 
@@ -10,9 +10,9 @@ pub use groups::GROUPS;
 #[derive(Debug)]
 pub struct Group {
     pub title: &'static str,
-    /// What goes wrong, or what is to be seen, in one sentence.
+    /// What goes wrong, or what the rows show, in one sentence.
     pub mistake: &'static str,
-    /// What to do instead, or why nothing is to be done, in one sentence.
+    /// What to do instead, or why nothing needs to change, in one sentence.
     pub repair: &'static str,
     pub rows: &'static [Row],
 }
@@ -20,7 +20,7 @@ pub struct Group {
 /// One way to write a handler: a route of the service.
 #[derive(Debug)]
 pub struct Row {
-    /// Its number in the table, with its form where there are several.
+    /// The row's number, with a suffix where a row has several forms.
     pub id: &'static str,
     pub method: &'static str,
     /// The route's template. In requests `{name}` becomes `report-0`, `report-1`, …;
@@ -30,42 +30,42 @@ pub struct Row {
     pub does: &'static str,
     /// How many requests are sent.
     pub requests: usize,
-    /// Whether they are sent at once, or one after the other.
+    /// Whether the requests are sent concurrently or one after the other.
     pub at_once: bool,
-    /// What the layer has to say.
+    /// What the layer must report.
     pub verdict: Verdict,
-    /// Where it has to say it is.
+    /// The line the finding must name.
     pub place: Option<Place>,
-    /// What else has to run for it.
+    /// A server that the row needs.
     pub needs: Option<Needs>,
 }
 
-/// What the layer says of a way to write a handler.
+/// What the layer reports for a way to write a handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It blocks the executor.
+    /// The handler blocks the executor.
     Blocks {
         cause: &'static str,
         phase: &'static str,
         /// What the advice must name.
         advice: &'static [&'static str],
     },
-    /// It took long because the machine had no processor for it.
+    /// Polls were long because the machine had no processor for them.
     Preempted,
-    /// It blocked inside of `block_in_place`: counted, and nobody waits for it.
+    /// The handler blocks inside `block_in_place`. The poll is counted, but delays no other task.
     InPlace,
-    /// The blocking pool was full and work waited, all of it this route's.
+    /// The blocking pool was full and tasks were queueing, all of them this route's.
     Saturated,
-    /// Nothing blocks; the blocking pool's time is known by route.
+    /// Nothing blocks; the pool's time is known by route.
     PoolByRoute,
-    /// Nothing blocks; the pool is used, though not through the wrapper.
+    /// Nothing blocks; the pool is used, but not through the wrapper.
     PoolSeen,
     /// Nothing blocks, and the pool is not used.
     Nothing,
 }
 
 impl Verdict {
-    /// In words, as the page shows it.
+    /// Returns the text that the page shows.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Blocks { cause, .. } => cause,
@@ -78,19 +78,19 @@ impl Verdict {
         }
     }
 
-    /// Whether the executor is blocked, so that innocent requests wait.
+    /// Whether the executor is blocked, which delays other requests.
     pub const fn blocks(self) -> bool {
         matches!(self, Self::Blocks { .. })
     }
 }
 
-/// The line of the handler that is at fault.
+/// The line of the handler that blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Below `examples/gallery/`.
+    /// Relative to `examples/gallery/`.
     pub file: &'static str,
     pub function: &'static str,
-    /// What stands in that line.
+    /// Part of the line's text.
     pub code: &'static str,
 }
 
@@ -102,7 +102,7 @@ pub enum Needs {
 }
 
 impl Needs {
-    /// What a route that needs it answers without.
+    /// Returns the body of the 503 response that a route gives without its server.
     pub const fn hint(self) -> &'static str {
         match self {
             Self::Postgres => {
@@ -117,12 +117,12 @@ impl Needs {
     }
 }
 
-/// All rows, in order.
+/// Returns all rows, in order.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
     GROUPS.iter().flat_map(|group| group.rows)
 }
 
-/// The row with this id.
+/// Returns the row with this id.
 pub fn row(id: &str) -> Option<&'static Row> {
     rows().find(|row| row.id == id)
 }

@@ -1,4 +1,4 @@
-//! The other service: takes a while for each answer, for any number of them at once.
+//! The other service. It delays each response, and any number of them concurrently.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -9,7 +9,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-/// Starts it on a thread and a runtime of its own, which end with the process.
+/// Starts the service on a thread and a runtime of its own, which end with the process.
 pub fn start(work: Duration) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;

@@ -1,9 +1,9 @@
-//! The comparison the field quotes, by the command that prints it.
+//! The command `compare`.
 
 mod support;
 
 #[test]
-fn a_hundred_requests_take_three_rounds_of_the_pool_and_one_without() {
+fn a_hundred_requests_take_three_rounds_on_the_pool_and_one_awaited() {
     let output = support::command()
         .args(["compare", "--work", "0.5"])
         .env_remove("DATABASE_URL")

@@ -1,4 +1,4 @@
-//! The page at `/` in a real browser: every button, and what it shows.
+//! The page at `/` in a real browser: every button and the outcome it shows.
 
 mod support;
 
@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use support::Gallery;
 
 const WORK: Duration = Duration::from_millis(250);
-/// As wide as a small phone.
+/// The width of a small phone.
 const PHONE: u32 = 360;
 
-/// Debian's driver, on a port that it chooses. Ends with this.
+/// chromedriver, on a port of its choice. Dropping this ends the process.
 struct Driver(Child);
 
 impl Driver {
@@ -46,7 +46,7 @@ impl Drop for Driver {
 async fn browser(driver: &str) -> Client {
     let arguments = [
         "--headless=new",
-        // As root, and in a container, there is no sandbox.
+        // Chromium's sandbox does not work as root or in a container.
         "--no-sandbox",
         "--disable-dev-shm-usage",
         "--disable-gpu",
@@ -70,20 +70,20 @@ async fn every_button_shows_the_verdict_of_the_table() {
     gallery.until_places_are_named();
     let (_driver, url) = Driver::start();
     let page = browser(&url).await;
-    let result = tokio::spawn(look(page.clone(), gallery.app.clone())).await;
-    // The browser does not end with its driver.
+    let result = tokio::spawn(try_all_rows(page.clone(), gallery.app.clone())).await;
+    // The browser does not end when its driver does.
     page.close().await.unwrap();
     result.unwrap();
 }
 
-async fn look(page: Client, app: String) {
+async fn try_all_rows(page: Client, app: String) {
     page.goto(&app).await.unwrap();
     let mut wrong = Vec::new();
     for row in rows() {
         let selector = format!("button[data-row=\"{}\"]", row.id);
         let button = page.find(Locator::Css(&selector)).await.unwrap();
         button.click().await.unwrap();
-        // It is there, and of this press, once the button can be pressed again.
+        // The button is enabled again once the outcome of this click is shown.
         let ready = format!("{selector}:enabled");
         let deadline = Instant::now() + Duration::from_secs(90);
         while page.find(Locator::Css(&ready)).await.is_err() {
@@ -105,27 +105,27 @@ async fn look(page: Client, app: String) {
         }
         let verdict = shown.find(Locator::Css(".verdict")).await.unwrap();
         let verdict = verdict.text().await.unwrap();
-        if verdict != row.verdict.as_str() || text.contains("not as the table says") {
+        if verdict != row.verdict.as_str() || text.contains("not as expected") {
             wrong.push(format!("row {}: {text}", row.id));
         }
         if row.verdict.blocks() {
-            let said = shown.find(Locator::Css("pre.said")).await.unwrap();
-            let said = said.text().await.unwrap();
+            let report = shown.find(Locator::Css("pre.report")).await.unwrap();
+            let report = report.text().await.unwrap();
             assert!(
-                said.contains("\n  at   ") && said.contains("\n  fix  "),
-                "{said}"
+                report.contains("\n  at   ") && report.contains("\n  fix  "),
+                "{report}"
             );
         }
-        assert!(text.contains("innocent /hello"), "{text}");
+        assert!(text.contains("GET /hello meanwhile"), "{text}");
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 
-    only_from(&page, &app).await;
+    loads_only_from(&page, &app).await;
     fits_a_phone(&page).await;
 }
 
-/// Nothing came from elsewhere, and the browser has no complaint.
-async fn only_from(page: &Client, app: &str) {
+/// All resources of the page come from the service.
+async fn loads_only_from(page: &Client, app: &str) {
     let names = "return performance.getEntriesByType('resource').map((entry) => entry.name)";
     let loaded = page.execute(names, Vec::new()).await.unwrap();
     let loaded = loaded.as_array().unwrap();
@@ -135,7 +135,7 @@ async fn only_from(page: &Client, app: &str) {
     }
 }
 
-/// Everything is to be read without moving the page sideways, and to be hit with a thumb.
+/// On a phone the page needs no horizontal scrolling, and its buttons and text are large enough.
 async fn fits_a_phone(page: &Client) {
     page.set_window_size(PHONE, 740).await.unwrap();
     let sizes = "const all = [...document.querySelectorAll('body *')].filter((e) => e.offsetParent);

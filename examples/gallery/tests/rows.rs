@@ -1,19 +1,19 @@
-//! Every row of the table, over real HTTP: cause, place and advice are those it is owed.
-//! The rest of the judgement is the gallery's own, see `driver/judge.rs`.
+//! Every row of the table over real HTTP. `driver/check.rs` compares the outcome with the
+//! table; this file also compares the place with the source and with `docs/patterns.md`.
 
 mod support;
 
 use std::path::Path;
 use std::time::Duration;
 
-use gallery::driver::{Outcome, PlaceSeen};
+use gallery::driver::{Outcome, ReportedPlace};
 use gallery::table::{GROUPS, Needs, Place, Row, Verdict, rows};
 use support::Gallery;
 
 const WORK: Duration = Duration::from_millis(400);
 
 #[test]
-fn the_verdict_on_every_row_is_the_tables() {
+fn every_row_gets_the_verdict_of_the_table() {
     let gallery = Gallery::start(WORK);
     gallery.until_places_are_named();
     let patterns = project("docs/patterns.md");
@@ -22,17 +22,21 @@ fn the_verdict_on_every_row_is_the_tables() {
     for row in rows() {
         let outcome = gallery.try_row(row.id);
         println!("{}", line(row, &outcome));
-        let mut differs = outcome.differs.clone();
+        let mut mismatches = outcome.mismatches.clone();
         match (row.needs, &outcome.unavailable) {
             (Some(needs), Some(text)) => {
                 let variable = variable(needs);
                 if std::env::var(variable).is_ok() {
-                    differs.push(format!("unavailable, though {variable} is set: {text}"));
+                    mismatches.push(format!("unavailable although {variable} is set: {text}"));
                 }
             }
-            _ => differs.extend(elsewhere(row, &outcome, &patterns)),
+            _ => mismatches.extend(texts(row, &outcome, &patterns)),
         }
-        wrong.extend(differs.iter().map(|what| format!("row {}: {what}", row.id)));
+        wrong.extend(
+            mismatches
+                .iter()
+                .map(|mismatch| format!("row {}: {mismatch}", row.id)),
+        );
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
@@ -69,27 +73,25 @@ fn line(row: &Row, outcome: &Outcome) -> String {
     line.trim_end().to_owned()
 }
 
-/// What the source and the documentation say of it.
-fn elsewhere(row: &Row, outcome: &Outcome, patterns: &str) -> Vec<String> {
-    let mut differs = Vec::new();
+/// Compares the outcome with the source and the documentation.
+fn texts(row: &Row, outcome: &Outcome, patterns: &str) -> Vec<String> {
+    let mut mismatches = Vec::new();
     let place = outcome
         .finding
         .as_ref()
         .and_then(|found| found.place.as_ref());
     if let (
         Some(wanted),
-        Some(PlaceSeen {
+        Some(ReportedPlace {
             line: Some(line), ..
         }),
     ) = (&row.place, place)
     {
         let Place { file, code, .. } = wanted;
         let source = project(&format!("examples/gallery/{file}"));
-        let seen = source.lines().nth(*line as usize - 1).unwrap_or_default();
-        if !seen.contains(code) {
-            differs.push(format!(
-                "{code} was expected in {file}:{line}, there is: {seen}"
-            ));
+        let actual = source.lines().nth(*line as usize - 1).unwrap_or_default();
+        if !actual.contains(code) {
+            mismatches.push(format!("expected {code} in {file}:{line}, found: {actual}"));
         }
     }
     let Row {
@@ -100,24 +102,24 @@ fn elsewhere(row: &Row, outcome: &Outcome, patterns: &str) -> Vec<String> {
     let section = section.map_or("", |(_, rest)| rest.split("\n**").next().unwrap_or(rest));
     let mut wanted = vec![format!("Verdict: **{}**", outcome.verdict)];
     if let Verdict::Blocks { cause, .. } = row.verdict {
-        let said = outcome.text.iter().flat_map(|text| text.lines());
-        let is_kept = |line: &&str| {
-            // A computation is met at one line or another.
+        let report = outcome.text.iter().flat_map(|text| text.lines());
+        let is_stable = |line: &&str| {
+            // The line at which a computation is interrupted varies.
             line.starts_with("  fix") || (line.starts_with("  at") && cause != "cpu")
         };
-        wanted.extend(said.filter(is_kept).map(str::to_owned));
+        wanted.extend(report.filter(is_stable).map(str::to_owned));
     }
     for text in wanted {
         if !section.contains(&text) {
-            differs.push(format!(
-                "docs/patterns.md does not say {text:?}: write it again as its first line says"
+            mismatches.push(format!(
+                "docs/patterns.md lacks {text:?}: generate it again as its introduction describes"
             ));
         }
     }
-    differs
+    mismatches
 }
 
-/// A file of the project.
+/// Returns the text of a file of the project.
 fn project(path: &str) -> String {
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
@@ -126,7 +128,7 @@ fn project(path: &str) -> String {
 }
 
 #[test]
-fn without_its_server_a_row_answers_503_and_says_how_to_start_it() {
+fn a_row_without_its_server_responds_503_with_how_to_start_it() {
     let gallery = Gallery::start_with(WORK, |command| {
         command.env_remove("DATABASE_URL").env_remove("REDIS_URL");
     });
@@ -147,7 +149,7 @@ fn without_its_server_a_row_answers_503_and_says_how_to_start_it() {
 }
 
 #[test]
-fn the_table_has_all_rows_once() {
+fn the_table_has_every_row_exactly_once() {
     let mut ids: Vec<_> = rows().map(|row| row.id).collect();
     for number in 1..=25_u32 {
         let of_number = |id: &&&str| id.split('-').next() == Some(&number.to_string());

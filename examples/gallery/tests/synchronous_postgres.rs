@@ -1,9 +1,9 @@
-//! Why row 9 is diesel: `postgres` refuses to be called in an async handler.
+//! The reason why row 9 uses diesel: `postgres` panics in an async handler.
 
 #[tokio::test]
-async fn postgres_panics_inside_of_a_runtime() {
+async fn postgres_panics_inside_a_runtime() {
     let call = || {
-        // Nobody listens there: it does not come so far.
+        // Nothing listens on this port, but the panic comes before the connection.
         postgres::Client::connect("postgres://nobody@127.0.0.1:1/none", postgres::NoTls).map(drop)
     };
     let panic = std::panic::catch_unwind(call).unwrap_err();
@@ -14,7 +14,7 @@ async fn postgres_panics_inside_of_a_runtime() {
         text.contains("Cannot start a runtime from within a runtime"),
         "{text}"
     );
-    // On the pool it may: there it fails since nobody answers.
+    // On the pool it returns the connection error.
     let result = tokio::task::spawn_blocking(call).await.unwrap();
     assert!(result.is_err());
 }

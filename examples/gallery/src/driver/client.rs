@@ -1,4 +1,4 @@
-//! The requests of a row, and those of somebody innocent beside them.
+//! Sends the requests of a row, and `GET /hello` meanwhile.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -9,14 +9,15 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::outcome::Innocent;
+use super::outcome::HelloLatency;
 use crate::disk;
 use crate::service::token;
 use crate::table::Row;
 
-/// No request of any row takes as long.
+/// Longer than any request of any row takes.
 const DEADLINE: Duration = Duration::from_secs(60);
-const INNOCENT: &str = "/hello";
+/// A handler that blocks delays this route, which does nothing itself.
+const HELLO: &str = "/hello";
 
 #[derive(Clone)]
 pub struct Client {
@@ -24,18 +25,17 @@ pub struct Client {
     app: SocketAddr,
 }
 
-/// What came back.
 pub struct Reply {
     pub status: StatusCode,
     pub body: String,
 }
 
-/// `Err`: why there is no reply.
+/// The error is the text of why there is no reply.
 pub type Replied = Result<Reply, String>;
 
 impl Client {
     pub fn new(app: SocketAddr) -> Self {
-        // Each request comes over a connection of its own.
+        // No connection is reused: each request opens its own.
         let http = reqwest::Client::builder()
             .timeout(DEADLINE)
             .pool_max_idle_per_host(0)
@@ -44,7 +44,7 @@ impl Client {
         Self { http, app }
     }
 
-    /// So many requests of this row.
+    /// Sends this many requests of the row.
     pub async fn send(&self, row: &'static Row, requests: usize) -> Vec<Replied> {
         let one = |number| {
             let client = self.clone();
@@ -85,7 +85,7 @@ impl Client {
         Ok(Reply { status, body })
     }
 
-    /// Asks for the state of a job until it has ended.
+    /// Requests the state of a job until the job has ended.
     async fn follow(&self, location: &str) -> reqwest::Result<Reply> {
         let deadline = Instant::now() + DEADLINE;
         loop {
@@ -93,28 +93,28 @@ impl Client {
             let status = response.status();
             let body = response.text().await?;
             let job: Value = serde_json::from_str(&body).unwrap_or_default();
-            let goes_on = job["state"] == "queued" || job["state"] == "running";
+            let is_unfinished = job["state"] == "queued" || job["state"] == "running";
             let status = match status {
                 StatusCode::OK if job["state"] == "done" => StatusCode::ACCEPTED,
                 StatusCode::OK => StatusCode::GATEWAY_TIMEOUT,
                 other => other,
             };
-            if !goes_on || Instant::now() > deadline {
+            if !is_unfinished || Instant::now() > deadline {
                 return Ok(Reply { status, body });
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
-    /// Asks for something short, again and again, until told to stop.
-    pub fn ask_innocent(&self) -> Asking {
+    /// Sends `GET /hello` repeatedly, until [`HelloLoad::finish`].
+    pub fn start_hello(&self) -> HelloLoad {
         let (stop, stopped) = watch::channel(());
         let mut tasks = JoinSet::new();
         for _ in 0..2 {
-            let url = self.url(INNOCENT);
+            let url = self.url(HELLO);
             let stopped = stopped.clone();
             tasks.spawn(async move {
-                // It keeps its connection.
+                // This client keeps its connection, so that only the service's own time is measured.
                 let http = reqwest::Client::new();
                 let mut took = Vec::new();
                 while !stopped.has_changed().unwrap_or(true) {
@@ -129,7 +129,7 @@ impl Client {
                 took
             });
         }
-        Asking { stop, tasks }
+        HelloLoad { stop, tasks }
     }
 
     fn url(&self, path: &str) -> String {
@@ -137,13 +137,13 @@ impl Client {
     }
 }
 
-pub struct Asking {
+pub struct HelloLoad {
     stop: watch::Sender<()>,
     tasks: JoinSet<Vec<Duration>>,
 }
 
-impl Asking {
-    pub async fn finish(self) -> Innocent {
+impl HelloLoad {
+    pub async fn finish(self) -> HelloLatency {
         self.stop.send_replace(());
         let mut took = self.tasks.join_all().await.concat();
         took.sort_unstable();
@@ -151,7 +151,7 @@ impl Asking {
             let index = (took.len() * part / 100).min(took.len().saturating_sub(1));
             millis(took.get(index).copied().unwrap_or_default())
         };
-        Innocent {
+        HelloLatency {
             requests: took.len(),
             median_ms: at(50),
             p90_ms: at(90),
@@ -164,7 +164,7 @@ pub fn millis(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// A path that the route's template fits.
+/// Returns a path that matches the route's template.
 fn path(template: &str, number: usize) -> String {
     let segment = |segment: &str| match segment {
         "{name}" => format!("report-{}", number % disk::FILES),

@@ -1,12 +1,13 @@
-//! Tries a row: sends its requests to the service over real sockets, watches what the
-//! layer says meanwhile, and holds it against the table.
+//! Tries a row: sends its requests to the service over real sockets, collects what the layer
+//! reports meanwhile, and compares it with the table.
 //!
-//! On a thread and a runtime of its own, since the service's stand still when a row blocks
-//! them. One row at a time.
+//! The driver has a thread and a runtime of its own, because the service's runtime stops when
+//! a row blocks it. It tries one row at a time.
 
+mod check;
 mod client;
-mod judge;
-mod machine;
+mod describe;
+mod load;
 mod observe;
 mod outcome;
 
@@ -19,12 +20,12 @@ use tower_runtime_health::RuntimeHealth;
 
 use crate::table::{Row, Verdict};
 use client::Client;
-pub use machine::hog;
+pub use load::keep_busy;
 use observe::Observed;
 pub use observe::sum;
-pub use outcome::{Found, Innocent, Outcome, PlaceSeen, Polls, Pool, Requests};
+pub use outcome::{HelloLatency, Outcome, Polls, Pool, ReportedFinding, ReportedPlace, Requests};
 
-/// Where what is tried runs.
+/// The running service.
 #[derive(Clone)]
 pub struct Target {
     pub app: SocketAddr,
@@ -32,51 +33,51 @@ pub struct Target {
     pub work: Duration,
 }
 
-/// Tries rows, one after the other.
+/// A handle to the driver's thread.
 #[derive(Clone)]
-pub struct Driver(mpsc::Sender<Order>);
+pub struct Driver(mpsc::Sender<Trial>);
 
-struct Order {
+struct Trial {
     row: &'static Row,
     requests: usize,
-    answer: oneshot::Sender<Outcome>,
+    result: oneshot::Sender<Outcome>,
 }
 
 impl Driver {
-    /// Its thread ends when the last clone is dropped.
+    /// Starts the thread. It ends when the last clone is dropped.
     pub fn start(target: Target) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let (sender, mut orders) = mpsc::channel::<Order>(32);
+        let (sender, mut trials) = mpsc::channel::<Trial>(32);
         std::thread::Builder::new()
             .name("gallery-driver".into())
             .spawn(move || {
                 runtime.block_on(async {
-                    while let Some(order) = orders.recv().await {
-                        let outcome = try_row(&target, order.row, order.requests).await;
-                        // Whoever asked may have gone away.
-                        let _ = order.answer.send(outcome);
+                    while let Some(trial) = trials.recv().await {
+                        let outcome = try_row(&target, trial.row, trial.requests).await;
+                        // The receiver is gone if the browser closed the connection.
+                        let _ = trial.result.send(outcome);
                     }
                 });
             })?;
         Ok(Self(sender))
     }
 
-    /// Waits until the rows asked for before have been tried. `None` if the driver ended.
+    /// Tries a row, after all rows requested earlier. Returns `None` if the driver has ended.
     pub async fn try_row(&self, row: &'static Row) -> Option<Outcome> {
         self.try_with(row, row.requests).await
     }
 
-    /// With another number of requests.
+    /// Like [`Driver::try_row`], with another number of requests.
     pub async fn try_with(&self, row: &'static Row, requests: usize) -> Option<Outcome> {
-        let (answer, outcome) = oneshot::channel();
-        let order = Order {
+        let (result, outcome) = oneshot::channel();
+        let trial = Trial {
             row,
             requests,
-            answer,
+            result,
         };
-        self.0.send(order).await.ok()?;
+        self.0.send(trial).await.ok()?;
         outcome.await.ok()
     }
 }
@@ -85,20 +86,20 @@ async fn try_row(target: &Target, row: &'static Row, requests: usize) -> Outcome
     let client = Client::new(target.app);
     let before = Observed::now(target);
     let watch = observe::Watch::start(target, row);
-    let innocent = client.ask_innocent();
+    let hello = client.start_hello();
 
     let started = Instant::now();
     let replies = if row.verdict == Verdict::Preempted {
-        machine::starve(target, row, &client, &before).await
+        load::send_under_load(target, row, &client, &before).await
     } else {
         client.send(row, requests).await
     };
     let wall = started.elapsed();
 
-    let innocent = innocent.finish().await;
-    let seen = watch.finish();
+    let hello = hello.finish().await;
+    let peaks = watch.finish();
     let after = observe::settled(target, row).await;
-    let mut outcome = outcome::describe(row, &replies, wall, innocent, &seen, &before, &after);
-    judge::judge(&mut outcome, row, target.work);
+    let mut outcome = describe::describe(row, &replies, wall, hello, &peaks, &before, &after);
+    check::check(&mut outcome, row, target.work);
     outcome
 }

@@ -1,4 +1,4 @@
-//! What the layer shows: its findings, and its page of metrics, as Prometheus reads it.
+//! Reads the layer's findings and its metrics page, as Prometheus does.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::table::Row;
 
 const TICK: Duration = Duration::from_millis(25);
 
-/// What the layer has said up to a moment.
+/// Everything the layer has reported so far.
 pub struct Observed {
     pub at: SystemTime,
     pub findings: Vec<Finding>,
@@ -34,7 +34,7 @@ impl Observed {
         }
     }
 
-    /// The sum of a counter's samples that have these labels.
+    /// Returns the sum of a metric's samples that have these labels.
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         sum(&self.page, name, labels)
     }
@@ -50,23 +50,23 @@ pub fn sum(page: &[Sample], name: &str, labels: &[(&str, &str)]) -> f64 {
     page.iter().filter(fits).map(|sample| sample.value).sum()
 }
 
-/// The gauges, as they were seen while a row was tried.
+/// The peaks of the gauges while a row was tried.
 #[derive(Default)]
-pub struct Seen {
-    /// The most tasks of the row's route that ran, and that waited.
+pub struct Peaks {
+    /// Wrapped pool tasks of the row's route.
     pub running: u64,
     pub queued: u64,
-    /// The most threads of the pool that were at work; `None` where it is not known.
+    /// Busy threads of the pool; `None` where the number is unknown.
     pub busy: Option<u64>,
-    /// In how many samples any was, and how many samples there are.
+    /// The number of samples with a busy thread, and of all samples.
     pub busy_samples: usize,
     pub samples: usize,
 }
 
-/// A thread that looks at the page of metrics again and again.
+/// A thread that scrapes the metrics page until it is told to stop.
 pub struct Watch {
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Seen>>,
+    thread: Option<JoinHandle<Peaks>>,
 }
 
 impl Watch {
@@ -77,26 +77,26 @@ impl Watch {
         let thread = std::thread::Builder::new()
             .name("gallery-watch".into())
             .spawn(move || {
-                let mut seen = Seen::default();
+                let mut peaks = Peaks::default();
                 while let (Some(metrics), false) = (metrics, stopped.load(Ordering::Relaxed)) {
-                    seen.look(metrics, row.route);
+                    peaks.sample(metrics, row.route);
                     std::thread::sleep(TICK);
                 }
-                seen
+                peaks
             });
         let thread = thread.ok();
         Self { stop, thread }
     }
 
-    pub fn finish(self) -> Seen {
+    pub fn finish(self) -> Peaks {
         self.stop.store(true, Ordering::Relaxed);
-        let seen = self.thread.map(JoinHandle::join);
-        seen.and_then(Result::ok).unwrap_or_default()
+        let peaks = self.thread.map(JoinHandle::join);
+        peaks.and_then(Result::ok).unwrap_or_default()
     }
 }
 
-impl Seen {
-    fn look(&mut self, metrics: SocketAddr, route: &str) {
+impl Peaks {
+    fn sample(&mut self, metrics: SocketAddr, route: &str) {
         let Ok(page) = scrape(metrics) else { return };
         let tasks = |state| {
             sum(
@@ -119,12 +119,12 @@ impl Seen {
     }
 }
 
-/// What the layer says of this row when it has nothing more to say: no poll of it is
-/// running, and nothing has been added for a while.
+/// Waits until the layer has reported all of this row: none of its polls is running, and no
+/// finding has changed for a while.
 pub async fn settled(target: &Target, row: &Row) -> Observed {
     const QUIET: Duration = Duration::from_millis(150);
     const DEADLINE: Duration = Duration::from_secs(5);
-    let said = || -> (u64, u64) {
+    let counts = || -> (u64, u64) {
         let findings = target.health.findings();
         let here = || {
             findings
@@ -137,11 +137,11 @@ pub async fn settled(target: &Target, row: &Row) -> Observed {
         )
     };
     let deadline = Instant::now() + DEADLINE;
-    let mut last = said();
+    let mut last = counts();
     let mut since = Instant::now();
     while (last.0 > 0 || since.elapsed() < QUIET) && Instant::now() < deadline {
         tokio::time::sleep(TICK).await;
-        let now = said();
+        let now = counts();
         if now != last {
             (last, since) = (now, Instant::now());
         }

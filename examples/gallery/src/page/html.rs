@@ -1,4 +1,4 @@
-//! The page's text, from the table.
+//! Generates the page's HTML from the table.
 
 use std::fmt::Write;
 
@@ -15,7 +15,7 @@ pub fn page(groups: &[Group]) -> String {
 
 fn section(page: &mut String, group: &Group) {
     let [title, mistake, repair] = [group.title, group.mistake, group.repair].map(escaped);
-    // Writing to a String does not fail.
+    // Writing to a String cannot fail.
     let _ = write!(
         page,
         "<section>\n<h2>{title}</h2>\n<p>{mistake} {repair}</p>\n"
@@ -44,7 +44,7 @@ fn article(page: &mut String, row: &Row) {
         r#"<article id="row-{id}">
 <header><span class="id">{id}</span> <code>{method} {route}</code>{needs}<br>{does}</header>
 <div class="act"><button type="button" data-row="{id}">Send {requests} requests</button>
-<span class="expected">table: <b>{verdict}</b></span></div>
+<span class="expected">expected: <b>{verdict}</b></span></div>
 <div class="outcome" aria-live="polite" hidden></div>
 </article>
 "#
@@ -64,7 +64,7 @@ mod tests {
     use crate::table::{GROUPS, rows};
 
     #[test]
-    fn every_row_has_a_button_and_text_stays_text() {
+    fn every_row_has_a_button_and_text_is_escaped() {
         let page = page(GROUPS);
         for row in rows() {
             assert!(

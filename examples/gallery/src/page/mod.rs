@@ -1,4 +1,4 @@
-//! The page at `/`: each pair with a button, and what the layer said beside it.
+//! The page at `/`: each row with a button and the layer's report.
 
 mod html;
 
@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use crate::driver::Driver;
 use crate::table;
 
-/// Beside the service's own routes; the layer is not on these.
+/// Returns the routes of the page. The layer is not on them.
 pub fn router(driver: Driver) -> Router {
     Router::new()
         .route("/", get(index))
@@ -23,27 +23,31 @@ pub fn router(driver: Driver) -> Router {
 }
 
 async fn index() -> Response {
-    let only_ours = [(CONTENT_SECURITY_POLICY, "default-src 'self'")];
-    (only_ours, Html(html::page(table::GROUPS))).into_response()
+    let own_content_only = [(CONTENT_SECURITY_POLICY, "default-src 'self'")];
+    (own_content_only, Html(html::page(table::GROUPS))).into_response()
 }
 
 async fn script() -> impl IntoResponse {
-    let kind = [(CONTENT_TYPE, "text/javascript; charset=utf-8")];
-    (kind, include_str!("page.js"))
+    let content_type = [(CONTENT_TYPE, "text/javascript; charset=utf-8")];
+    (content_type, include_str!("page.js"))
 }
 
 async fn style() -> impl IntoResponse {
-    let kind = [(CONTENT_TYPE, "text/css; charset=utf-8")];
-    (kind, include_str!("style.css"))
+    let content_type = [(CONTENT_TYPE, "text/css; charset=utf-8")];
+    (content_type, include_str!("style.css"))
 }
 
-/// Sends the row's requests and answers with what came of them.
+/// Tries the row and returns the outcome.
 async fn try_row(State(driver): State<Driver>, Path(id): Path<String>) -> Response {
     let Some(row) = table::row(&id) else {
         return (StatusCode::NOT_FOUND, "no such row\n").into_response();
     };
     match driver.try_row(row).await {
         Some(outcome) => Json(outcome).into_response(),
-        None => (StatusCode::SERVICE_UNAVAILABLE, "the gallery is ending\n").into_response(),
+        None => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the gallery is shutting down\n",
+        )
+            .into_response(),
     }
 }

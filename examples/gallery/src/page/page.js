@@ -1,6 +1,6 @@
 "use strict";
 
-// An element with a class, text, and elements in it.
+// Creates an element with a class, a text and children.
 function element(name, className, text, ...children) {
   const made = document.createElement(name);
   if (className) made.className = className;
@@ -13,26 +13,26 @@ const time = (ms) =>
   ms >= 1000 ? `${(ms / 1000).toFixed(2)} s` : ms >= 10 ? `${ms.toFixed(0)} ms` : `${ms.toFixed(1)} ms`;
 
 function figures(outcome) {
-  const { requests, polls, innocent, pool, finding } = outcome;
+  const { requests, polls, hello, pool, finding } = outcome;
   const rows = [];
   const statuses = Object.entries(requests.statuses).map(([status, count]) => `${count} × ${status}`);
-  rows.push(["requests", `${statuses.join(", ") || "no answer"}, all within ${time(requests.wall_ms)}`]);
+  rows.push(["requests", `${statuses.join(", ") || "no answer"}, within ${time(requests.wall_ms)}`]);
   if (finding) rows.push(["longest poll", `${time(finding.longest_ms)} (phase ${finding.phase})`]);
   else if (polls.longest_at_most_ms !== null)
-    rows.push(["longest poll", `at most ${time(polls.longest_at_most_ms)}, of ${polls.count}`]);
+    rows.push(["longest poll", `at most ${time(polls.longest_at_most_ms)} (${polls.count} polls)`]);
   rows.push([
-    "innocent /hello",
-    `median ${time(innocent.median_ms)}, longest ${time(innocent.longest_ms)}`,
+    "GET /hello meanwhile",
+    `median ${time(hello.median_ms)}, longest ${time(hello.longest_ms)}`,
   ]);
   if (pool && pool.tasks > 0) {
     const wait = pool.longest_wait_ms === null ? "" : `, longest wait ${time(pool.longest_wait_ms)}`;
     rows.push([
       "blocking pool",
-      `${pool.tasks} tasks of this route, ${pool.running} running and ${pool.queued} queued at most${wait}`,
+      `${pool.tasks} tasks of this route, at most ${pool.running} running and ${pool.queued} queued${wait}`,
     ]);
-  } else if (pool && pool.busy) rows.push(["blocking pool", `${pool.busy} threads at work, not by the wrapper`]);
+  } else if (pool && pool.busy) rows.push(["blocking pool", `${pool.busy} busy threads, no wrapped task`]);
   if (outcome.extractor_us !== null)
-    rows.push(["extractor", `${outcome.extractor_us.toFixed(1)} µs, median`]);
+    rows.push(["extractor", `median ${outcome.extractor_us.toFixed(1)} µs`]);
   const list = element("dl");
   for (const [name, text] of rows) list.append(element("dt", "", name), element("dd", "", text));
   return list;
@@ -40,7 +40,7 @@ function figures(outcome) {
 
 function kind(verdict) {
   if (verdict.startsWith("none")) return "none";
-  return ["block_in_place", "preempted"].includes(verdict) ? "apart" : "blocks";
+  return ["block_in_place", "preempted"].includes(verdict) ? "not-blamed" : "blocks";
 }
 
 function show(box, outcome) {
@@ -51,10 +51,10 @@ function show(box, outcome) {
     return;
   }
   const verdict = element("span", `verdict ${kind(outcome.verdict)}`, outcome.verdict);
-  box.append(element("div", "", "the layer: ", verdict), figures(outcome));
-  if (outcome.text) box.append(element("pre", "said", outcome.text));
-  for (const difference of outcome.differs)
-    box.append(element("div", "differs", `not as the table says: ${difference}`));
+  box.append(element("div", "", "verdict: ", verdict), figures(outcome));
+  if (outcome.text) box.append(element("pre", "report", outcome.text));
+  for (const mismatch of outcome.mismatches)
+    box.append(element("div", "mismatch", `not as expected: ${mismatch}`));
 }
 
 async function tryRow(button) {
@@ -65,7 +65,7 @@ async function tryRow(button) {
     if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
     show(box, await response.json());
   } catch (error) {
-    box.replaceChildren(element("p", "differs", `no outcome: ${error.message}`));
+    box.replaceChildren(element("p", "mismatch", `no outcome: ${error.message}`));
     box.hidden = false;
   }
   button.disabled = false;

@@ -1,4 +1,4 @@
-//! Row 25: a middleware that writes every request down before it lets it in.
+//! Row 25: a middleware that records every request before it forwards it.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -12,15 +12,15 @@ use futures_util::future::BoxFuture;
 use tower::{Layer, Service};
 use tower_runtime_health::RuntimeHealthLayer;
 
-use super::Parts;
+use super::AppState;
 
 pub async fn handler() -> &'static str {
     "audited\n"
 }
 
-/// The layer around a service whose `call` blocks.
+/// Puts the layer around a service whose `call` blocks.
 pub fn sync(
-    parts: &Arc<Parts>,
+    state: &Arc<AppState>,
     layer: RuntimeHealthLayer,
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send>
 + Clone
@@ -29,7 +29,7 @@ pub fn sync(
 + 'static {
     let audit = SlowAudit {
         inner: handler.with_state(()),
-        pause: parts.work,
+        pause: state.work,
     };
     tower::util::MapResponseLayer::new(axum::response::IntoResponse::into_response)
         .layer(layer.layer(audit))
@@ -56,9 +56,9 @@ impl<S: Service<Request>> Service<Request> for SlowAudit<S> {
     }
 }
 
-/// The same, in the future.
-pub fn awaited(parts: &Arc<Parts>) -> AuditLayer {
-    AuditLayer(parts.work)
+/// The same middleware, with the delay in the future.
+pub fn awaited(state: &Arc<AppState>) -> AuditLayer {
+    AuditLayer(state.work)
 }
 
 #[derive(Clone)]
@@ -94,11 +94,11 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let answer = self.inner.call(request);
+        let response = self.inner.call(request);
         let pause = self.pause;
         Box::pin(async move {
             tokio::time::sleep(pause).await;
-            answer.await
+            response.await
         })
     }
 }

@@ -1,6 +1,6 @@
-//! Row 18: another program does the work.
+//! Row 18: a child process does the work.
 
-use super::{App, Parts, Result};
+use super::{App, AppState, Result};
 
 pub async fn sync(app: App) -> Result<String> {
     let output = std::process::Command::new("sleep")
@@ -19,6 +19,6 @@ pub async fn awaited(app: App) -> Result<String> {
     Ok(format!("{}\n", output.status))
 }
 
-fn seconds(app: &Parts) -> String {
+fn seconds(app: &AppState) -> String {
     app.work.as_secs_f64().to_string()
 }

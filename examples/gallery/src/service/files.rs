@@ -1,4 +1,4 @@
-//! Rows 12 and 13: a file on a disk that is slow today.
+//! Rows 12 and 13: a file on a slow disk.
 
 use axum::extract::Path;
 use axum::http::StatusCode;

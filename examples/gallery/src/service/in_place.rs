@@ -1,4 +1,5 @@
-//! Row 20: a blocking call where it stands, once the worker has handed its queue over.
+//! Row 20: a blocking call on the worker, after tokio has moved the worker's queue to another
+//! thread.
 
 use super::App;
 

@@ -1,4 +1,4 @@
-//! Row 19: a host name, and a resolver that takes its time.
+//! Row 19: a host name, and a slow resolver.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 

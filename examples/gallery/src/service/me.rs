@@ -1,4 +1,4 @@
-//! Row 16: who asks? An extractor that decodes a token, in two forms.
+//! Row 16: an extractor that decodes a token, on the blocking pool and inline.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// As a token that the extractors decode.
+    /// Encodes the claims as a token for the extractors.
     pub fn to_token(&self) -> String {
         let claims = json!({ "sub": self.sub, "admin": self.admin }).to_string();
         URL_SAFE_NO_PAD.encode(claims)
@@ -31,9 +31,9 @@ impl Claims {
     }
 }
 
-/// Decoded on the blocking pool, with how long that took.
+/// Claims decoded on the blocking pool, and how long that took.
 pub struct OnPool(Claims, Duration);
-/// Decoded where it stands.
+/// Claims decoded inline, and how long that took.
 pub struct Inline(Claims, Duration);
 
 impl<S: Sync> FromRequestParts<S> for OnPool {
@@ -67,14 +67,14 @@ fn token(parts: &Parts) -> Result<&str, StatusCode> {
 }
 
 pub async fn pool(OnPool(claims, took): OnPool) -> Json<serde_json::Value> {
-    answer(&claims, took)
+    response(&claims, took)
 }
 
 pub async fn inline(Inline(claims, took): Inline) -> Json<serde_json::Value> {
-    answer(&claims, took)
+    response(&claims, took)
 }
 
-fn answer(claims: &Claims, took: Duration) -> Json<serde_json::Value> {
+fn response(claims: &Claims, took: Duration) -> Json<serde_json::Value> {
     let took = took.as_nanos() as u64;
     Json(json!({ "me": claims.sub, "admin": claims.admin, "extractor_ns": took }))
 }

@@ -1,16 +1,16 @@
-//! The service: every row of the table as a route, one file for a subject.
+//! The service: each row of the table is a route. Each subject has a file.
 //!
-//! The handlers are written as people write them; read them beside the page.
+//! The handlers are written as in real services, mistakes included.
 
 mod audit;
 mod child;
 mod files;
 mod in_place;
-mod innocent;
 mod lookup;
 mod me;
 mod ping;
 mod posts;
+mod short;
 mod slow;
 mod stock;
 mod streams;
@@ -34,18 +34,18 @@ use crate::disk::Disk;
 use crate::table::Needs;
 use crate::video::{CpuQueue, JobQueue};
 
-/// Few, so that what a blocked worker does is seen on any machine.
+/// Few, so that a blocked worker delays other requests on any machine.
 pub const WORKERS: usize = 2;
 /// The limit of the blocking pool. tokio's default is 512.
 pub const POOL: usize = 40;
 
-/// What the handlers share.
-pub type App = axum::extract::State<Arc<Parts>>;
+/// The handlers' shared state.
+pub type App = axum::extract::State<Arc<AppState>>;
 
-pub struct Parts {
-    /// How long slow work takes; what a row does five times takes five times as long.
+pub struct AppState {
+    /// How long slow work takes.
     pub work: Duration,
-    /// The other service, which takes `work` for an answer.
+    /// The other service, which responds after `work`.
     pub upstream: SocketAddr,
     pub http: reqwest::Client,
     pub agent: ureq::Agent,
@@ -53,14 +53,14 @@ pub struct Parts {
     pub disk: Disk,
     /// A host name that takes `work` to resolve.
     pub slow_name: &'static str,
-    /// Computation, off the executor.
+    /// Runs computations outside the executor.
     pub cpu: CpuQueue,
     pub postgres: Option<String>,
     pub jobs: Option<JobQueue>,
     pub stock: Stock,
 }
 
-/// A token that row 16's extractors decode.
+/// Returns a token for row 16's extractors.
 pub fn token() -> String {
     let claims = me::Claims {
         sub: "gallery".to_owned(),
@@ -69,20 +69,19 @@ pub fn token() -> String {
     claims.to_token()
 }
 
-/// Why a handler of the gallery has no answer.
-pub enum Failed {
-    /// What it needs does not run: 503 with a line that says how to start it.
+/// Why a handler failed.
+pub enum AppError {
+    /// A server that the row needs is not configured: 503, with how to start it.
     Missing(Needs),
-    /// Whoever was asked did not answer well: 502.
+    /// Another service or the system returned an error: 502.
     Upstream(String),
-    /// A queue is full: 503, later again.
+    /// The queue is full: 503, with `retry-after`.
     Full,
 }
 
-/// Answers of handlers that may fail.
-pub type Result<T> = std::result::Result<T, Failed>;
+pub type Result<T> = std::result::Result<T, AppError>;
 
-impl IntoResponse for Failed {
+impl IntoResponse for AppError {
     fn into_response(self) -> Response {
         match self {
             Self::Missing(needs) => (StatusCode::SERVICE_UNAVAILABLE, needs.hint()).into_response(),
@@ -91,28 +90,21 @@ impl IntoResponse for Failed {
             }
             Self::Full => {
                 let later = [("retry-after", "1")];
-                let text = "the queue is full: ask again later\n";
+                let text = "the queue is full; try again later\n";
                 (StatusCode::SERVICE_UNAVAILABLE, later, text).into_response()
             }
         }
     }
 }
 
-impl<E: std::error::Error> From<E> for Failed {
+impl<E: std::error::Error> From<E> for AppError {
     fn from(error: E) -> Self {
-        use std::fmt::Write;
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let _ = write!(text, ": {cause}");
-            source = cause.source();
-        }
-        Self::Upstream(text)
+        Self::Upstream(crate::with_sources(&error))
     }
 }
 
-/// All routes of the table, with the layer on.
-pub fn router(parts: Arc<Parts>, layer: RuntimeHealthLayer) -> Router {
+/// Returns all routes of the table, with the layer on.
+pub fn router(state: Arc<AppState>, layer: RuntimeHealthLayer) -> Router {
     Router::new()
         .route("/hello", get(|| async { "hello\n" }))
         .route("/ping/terrible", get(ping::terrible))
@@ -144,18 +136,18 @@ pub fn router(parts: Arc<Parts>, layer: RuntimeHealthLayer) -> Router {
         .route("/lookup/sync", get(lookup::sync))
         .route("/lookup/async", get(lookup::awaited))
         .route("/in-place", get(in_place::sleeps))
-        .route("/innocent", get(innocent::short))
+        .route("/short", get(short::handler))
         .route("/report", get(streams::report))
         .route("/frames", get(streams::frames))
         .route("/export/sync", get(streams::slow_body))
         .route("/export/async", get(streams::awaiting_body))
         .route(
             "/audit/async",
-            get(audit::handler).layer(audit::awaited(&parts)),
+            get(audit::handler).layer(audit::awaited(&state)),
         )
         .layer(layer.clone())
-        // `Router::layer` calls what it wraps when its own future is polled. Around the
-        // whole service, as here, the layer sees the call itself.
-        .route_service("/audit/sync", audit::sync(&parts, layer))
-        .with_state(parts)
+        // Inside `Router::layer`, axum runs `call` when the response future is polled. Around a
+        // whole service, as here, the layer sees `call` itself.
+        .route_service("/audit/sync", audit::sync(&state, layer))
+        .with_state(state)
 }

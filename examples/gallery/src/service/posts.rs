@@ -1,7 +1,7 @@
-//! Rows 9 to 11: rows of a table, from a database that is slow today.
+//! Rows 9 to 11: rows of a table from a slow database.
 //!
-//! `postgres`, as in row 11, panics in an async handler: it runs a runtime of its own, and
-//! one cannot start inside of another. What is written there instead is diesel.
+//! Row 9 uses diesel. The crate `postgres` of row 11 panics in an async handler, because it
+//! starts a runtime of its own, which is not possible inside another runtime.
 
 use axum::Json;
 use diesel::prelude::*;
@@ -9,10 +9,10 @@ use diesel::sql_types::{Double, Integer, Text};
 use serde::Serialize;
 use tower_runtime_health::spawn_blocking;
 
-use super::{App, Failed, Parts, Result};
+use super::{App, AppError, AppState, Result};
 use crate::table::Needs;
 
-/// Brings its own table, so that the database it is asked in stays as it is.
+/// Contains its own table, so that it needs none in the database.
 const QUERY: &str = "SELECT id, title
     FROM (VALUES (1, 'Hold no lock'), (2, 'Await everything')) AS posts (id, title), pg_sleep($1)";
 
@@ -55,7 +55,7 @@ fn posts(rows: &[tokio_postgres::Row]) -> Vec<Post> {
     rows.iter().map(post).collect()
 }
 
-fn url(app: &Parts) -> Result<&str> {
+fn url(app: &AppState) -> Result<&str> {
     let url = app.postgres.as_deref();
-    url.ok_or(Failed::Missing(Needs::Postgres))
+    url.ok_or(AppError::Missing(Needs::Postgres))
 }

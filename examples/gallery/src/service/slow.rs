@@ -1,11 +1,11 @@
-//! Row 15: what fills a blocking pool.
+//! Row 15: requests that fill the blocking pool.
 
 use super::{App, Result};
 use tower_runtime_health::spawn_blocking;
 
 pub async fn pool(app: App) -> Result<&'static str> {
-    // Not the closure of row 2: the compiler merges what is the same, and the place would
-    // be that one's.
+    // The factor makes this closure differ from row 2's. The linker may merge identical
+    // functions, and the place would then name the other one.
     spawn_blocking(move || std::thread::sleep(5 * app.work)).await?;
     Ok("slow\n")
 }

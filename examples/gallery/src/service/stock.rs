@@ -1,53 +1,53 @@
-//! Row 17: a lock that one request holds while others want it.
+//! Row 17: a lock that one request holds while others wait for it.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tower_runtime_health::spawn_blocking;
 
-use super::{App, Parts, Result};
+use super::{App, AppState, Result};
 
-/// What is left, and how often it has been reloaded.
+/// The number of items, and of reloads.
 #[derive(Default)]
 pub struct Stock(Mutex<Level>);
 
 type Level = (u64, u64);
 
-/// Every request wants the stock reloaded and reads it while that goes on. The reload is
-/// where it belongs, on the pool; but it holds the lock all the while.
+/// Starts a reload and reads the stock during it. The reload runs on the pool, as it should, but
+/// holds the lock all the time.
 pub async fn held(app: App) -> Result<String> {
-    let parts = app.0.clone();
+    let state = app.0.clone();
     let reload = spawn_blocking(move || {
-        let mut stock = parts.stock.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *stock = reloaded(parts.work, *stock);
+        let mut stock = state.stock.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *stock = reload_slowly(state.work, *stock);
     });
-    begun(&app).await;
+    reload_started(&app).await;
     let (left, _) = *app.stock.0.lock().unwrap_or_else(PoisonError::into_inner);
     reload.await?;
     Ok(format!("{left} left\n"))
 }
 
-/// The reload takes the lock when it has what it wants to store.
+/// The reload takes the lock only to read the old value and to store the new one.
 pub async fn swapped(app: App) -> Result<String> {
-    let parts = app.0.clone();
+    let state = app.0.clone();
     let reload = spawn_blocking(move || {
-        let before = *parts.stock.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let after = reloaded(parts.work, before);
-        *parts.stock.0.lock().unwrap_or_else(PoisonError::into_inner) = after;
+        let before = *state.stock.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let after = reload_slowly(state.work, before);
+        *state.stock.0.lock().unwrap_or_else(PoisonError::into_inner) = after;
     });
-    begun(&app).await;
+    reload_started(&app).await;
     let (left, _) = *app.stock.0.lock().unwrap_or_else(PoisonError::into_inner);
     reload.await?;
     Ok(format!("{left} left\n"))
 }
 
-/// Long enough for a reload to have begun.
-async fn begun(app: &Parts) {
+/// Waits long enough for a reload to start.
+async fn reload_started(app: &AppState) {
     tokio::time::sleep(app.work / 20).await;
 }
 
-/// Asks whoever knows.
-fn reloaded(work: Duration, (left, times): Level) -> Level {
+/// Stands for a query of a slow database.
+fn reload_slowly(work: Duration, (left, times): Level) -> Level {
     std::thread::sleep(work);
     (left + 10, times + 1)
 }

@@ -1,4 +1,4 @@
-//! Rows 22 to 24: requests that take long, and bodies.
+//! Rows 22 to 24: long requests, and response bodies.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 
 use super::App;
 
-/// Takes as long as row 15 and blocks nothing.
+/// Takes as long as row 15, but awaits.
 pub async fn report(app: App) -> &'static str {
     for _ in 0..5 {
         tokio::time::sleep(app.work).await;
@@ -16,7 +16,7 @@ pub async fn report(app: App) -> &'static str {
     "report\n"
 }
 
-/// Ten thousand polls, all of them short.
+/// Streams ten thousand frames, with a short poll for each.
 pub async fn frames() -> Body {
     let frames = (0..10_000).map(|i| Ok::<_, Infallible>(Bytes::from(format!("{i}\n"))));
     Body::from_stream(stream::iter(frames))
@@ -38,7 +38,7 @@ pub async fn awaiting_body(app: App) -> Body {
 
 type Line = Result<&'static str, Infallible>;
 
-/// The lines of an export, each with how long it takes.
+/// Returns the lines of an export, each with the delay before it.
 fn lines(work: Duration) -> impl StreamExt<Item = (Line, Duration)> {
     stream::iter(["first\n", "second\n"]).map(move |line| (Ok(line), work / 2))
 }

@@ -1,11 +1,11 @@
-//! Rows 4 to 6: a user, from another service.
+//! Rows 4 to 6: a user from another service.
 
 use axum::Json;
 use axum::extract::Path;
 use serde::{Deserialize, Serialize};
 use tower_runtime_health::spawn_blocking;
 
-use super::{App, Parts, Result};
+use super::{App, AppState, Result};
 
 #[derive(Deserialize, Serialize)]
 pub struct User {
@@ -31,6 +31,6 @@ pub async fn pool(app: App, Path(id): Path<u64>) -> Result<Json<User>> {
     Ok(Json(user.await??))
 }
 
-fn url(app: &Parts, id: u64) -> String {
+fn url(app: &AppState, id: u64) -> String {
     format!("http://{}/users/{id}", app.upstream)
 }

@@ -1,4 +1,4 @@
-//! Rows 7 and 8: a computation of seconds.
+//! Rows 7 and 8: a long computation.
 
 use axum::Json;
 use axum::extract::Path;
@@ -7,7 +7,7 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::{App, Failed, Result};
+use super::{App, AppError, Result};
 use crate::table::Needs;
 use crate::video::encode;
 
@@ -16,20 +16,20 @@ pub async fn inline(app: App) -> Json<serde_json::Value> {
     Json(json!({ "frames": frames }))
 }
 
-/// On the queue of the process.
+/// Puts the job on the queue in the process.
 pub async fn queued(app: App) -> Result<Response> {
-    let id = app.cpu.push(app.work).ok_or(Failed::Full)?;
+    let id = app.cpu.push(app.work).ok_or(AppError::Full)?;
     Ok(accepted(&id))
 }
 
-/// On the queue in Redis.
+/// Puts the job on the queue in Redis.
 pub async fn jobs(app: App) -> Result<Response> {
-    let jobs = app.jobs.as_ref().ok_or(Failed::Missing(Needs::Redis))?;
+    let jobs = app.jobs.as_ref().ok_or(AppError::Missing(Needs::Redis))?;
     let id = jobs.push(app.work).await?;
     Ok(accepted(&id))
 }
 
-/// What became of a job of either queue.
+/// Returns the state of a job on either queue.
 pub async fn state(app: App, Path(id): Path<String>) -> Result<Response> {
     let mut state = app.cpu.state(&id);
     if let (None, Some(jobs)) = (state, &app.jobs) {

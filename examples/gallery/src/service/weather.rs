@@ -1,9 +1,9 @@
-//! Row 14: an external API that takes a second, in three forms.
+//! Row 14: a slow external API, in three forms.
 
 use axum::extract::Path;
 use tower_runtime_health::spawn_blocking;
 
-use super::{App, Parts, Result};
+use super::{App, AppState, Result};
 
 pub async fn sync(app: App, Path(city): Path<String>) -> Result<String> {
     let mut response = app.agent.get(url(&app, &city)).call()?;
@@ -23,6 +23,6 @@ pub async fn pool(app: App, Path(city): Path<String>) -> Result<String> {
     weather.await?
 }
 
-fn url(app: &Parts, city: &str) -> String {
+fn url(app: &AppState, city: &str) -> String {
     format!("http://{}/weather/{city}", app.upstream)
 }

@@ -1,6 +1,5 @@
-//! Whom `getaddrinfo` asks is configured for the machine, in `/etc/resolv.conf`. But glibc
-//! keeps a copy for each thread and honours what a program changes in it (resolver(3),
-//! `_res`).
+//! `getaddrinfo` reads its name servers from `/etc/resolv.conf`. glibc keeps a copy of this
+//! configuration for each thread, which a program may change (resolver(3), `_res`).
 
 use std::io;
 use std::net::SocketAddrV4;
@@ -19,18 +18,18 @@ unsafe extern "C" {
     fn __res_state() -> *mut ResState;
 }
 
-/// Lets name lookups of this thread ask `server`, and nobody else.
-pub fn ask(server: SocketAddrV4) -> io::Result<()> {
-    // SAFETY: it takes no arguments; it fills this thread's state.
+/// Makes `server` the only name server for this thread's lookups.
+pub fn use_name_server(server: SocketAddrV4) -> io::Result<()> {
+    // SAFETY: `res_init` takes no arguments and fills this thread's state.
     if unsafe { libc::res_init() } != 0 {
         return Err(io::Error::other(
-            "the resolver of the C library has no configuration",
+            "the resolver of the C library cannot read its configuration",
         ));
     }
-    // SAFETY: it takes no arguments; it returns the address of this thread's state.
+    // SAFETY: `__res_state` takes no arguments and returns the address of this thread's state.
     let state = unsafe { __res_state() };
-    // SAFETY: the state is the thread's own and lives as long as the thread, nobody else
-    // writes to it, and its beginning is laid out as `ResState`.
+    // SAFETY: the state lives as long as its thread, no other thread uses it, this function
+    // holds the only reference, and the state begins with the layout of `ResState`.
     let state = unsafe { &mut *state };
     state.nscount = 1;
     state.nsaddr_list[0] = libc::sockaddr_in {

@@ -1,4 +1,4 @@
-//! The queue of the process: bounded, before a pool of rayon.
+//! The queue in the process: bounded, in front of a rayon pool.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-/// Jobs that may wait or run; one more is refused.
+/// The maximum of unfinished jobs; `push` refuses more.
 const LIMIT: usize = 32;
-/// Jobs that are remembered; the oldest that are done are forgotten first.
+/// The maximum of jobs whose state is kept; the oldest are removed first.
 const REMEMBERED: usize = 1000;
 
 pub struct CpuQueue {
@@ -28,7 +28,7 @@ struct States {
 }
 
 impl Jobs {
-    /// Held for a step in a map only.
+    /// The lock is held only for single operations on the map.
     fn lock(&self) -> MutexGuard<'_, States> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -39,7 +39,7 @@ impl Jobs {
 }
 
 impl CpuQueue {
-    /// A thread for each processor but one, which is the executor's.
+    /// Starts a thread per processor, less one for the executor.
     pub fn start() -> io::Result<Self> {
         let processors = std::thread::available_parallelism()?.get();
         let pool = ThreadPoolBuilder::new()
@@ -51,7 +51,7 @@ impl CpuQueue {
         Ok(Self { pool, jobs })
     }
 
-    /// The job's id; `None` when the queue is full.
+    /// Returns the job's id, or `None` if the queue is full.
     pub fn push(&self, work: Duration) -> Option<String> {
         let id = {
             let mut jobs = self.jobs.lock();

@@ -1,4 +1,4 @@
-//! The queue on Redis, and the process that works it off.
+//! The queue in Redis, and the worker process that runs its jobs.
 
 use std::error::Error;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use apalis_redis::{Config, ConnectionManager, RedisStorage};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-/// How often the worker looks for a job and says what became of the last.
+/// How often the worker asks for a job and reports the state of the last one.
 const HEARTBEAT: Duration = Duration::from_millis(100);
-/// A worker that has missed so many is taken for dead.
+/// The number of missed heartbeats after which a worker counts as dead.
 const MISSED: usize = 50;
 
-/// What is on the queue.
+/// A job on the queue.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Encode {
     millis: u64,
@@ -32,7 +32,7 @@ impl JobQueue {
         Ok(Self(RedisStorage::new(connection).with_config(config)))
     }
 
-    /// The job's id.
+    /// Returns the job's id.
     pub async fn push(&self, work: Duration) -> Result<String, impl Error + use<>> {
         let id = Ulid::generate().to_string();
         let task = TaskBuilder::new(Encode {
@@ -42,7 +42,7 @@ impl JobQueue {
         self.0.clone().push_task(task).await.map(|()| id)
     }
 
-    /// The job's state, if there is such a job.
+    /// Returns the job's state, or `None` if there is no such job.
     pub async fn state(&self, id: &str) -> Result<Option<&'static str>, apalis_redis::Error> {
         let id = TaskId::from_string(id);
         let task = self.0.clone().fetch_by_id(&id).await?;
@@ -55,26 +55,25 @@ impl JobQueue {
     }
 }
 
-/// Works the queue off until standard input ends: a process of its own, which ends with
-/// the one that started it.
-pub async fn work_off(url: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let (mut stdin, mut nowhere) = (tokio::io::stdin(), tokio::io::sink());
-    let mut ended = std::pin::pin!(tokio::io::copy(&mut stdin, &mut nowhere));
+/// Runs jobs until standard input closes, so that the process cannot outlive its parent.
+pub async fn run_worker(url: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let (mut stdin, mut sink) = (tokio::io::stdin(), tokio::io::sink());
+    let mut ended = std::pin::pin!(tokio::io::copy(&mut stdin, &mut sink));
     for start in 0_u64.. {
         let JobQueue(storage) = JobQueue::connect(url).await?;
         let worker = WorkerBuilder::new(format!("gallery-{}-{start}", std::process::id()))
             .backend(storage)
             .build(encode);
-        // It ends when Redis took too long for an answer.
+        // The worker ends when a response from Redis takes too long.
         tokio::select! {
-            result = worker.run() => eprintln!("gallery: the worker starts again: {result:?}"),
+            result = worker.run() => eprintln!("gallery: restarting the worker, which ended with {result:?}"),
             _ = &mut ended => break,
         }
     }
     Ok(())
 }
 
-/// In a worker process the executor has other work, too: the computation is not its.
+/// The worker's executor also sends heartbeats, so the computation runs on the pool.
 async fn encode(job: Encode) -> Result<u64, BoxDynError> {
     let work = Duration::from_millis(job.millis);
     Ok(tokio::task::spawn_blocking(move || super::encode(work)).await?)

@@ -1,4 +1,4 @@
-//! The computation, and the two queues it is put on: that of the process, and that on Redis.
+//! The computation, and two queues for it: one in the process, one in Redis.
 
 mod cpu;
 mod jobs;
@@ -8,9 +8,9 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 pub use cpu::CpuQueue;
-pub use jobs::{JobQueue, work_off};
+pub use jobs::{JobQueue, run_worker};
 
-/// Encodes a video for so long, and tells how many frames that were.
+/// Encodes a video for this long and returns the number of frames.
 pub fn encode(time: Duration) -> u64 {
     let started = Instant::now();
     let mut frame: Vec<u8> = (0..64 * 1024).map(|pixel| pixel as u8).collect();
@@ -32,7 +32,7 @@ fn blur(frame: &mut [u8]) {
     }
 }
 
-/// So much computation as takes so long where nobody disturbs it: measured once.
+/// Computes for as many rounds as take this long on an idle machine.
 pub fn compute(time: Duration) {
     black_box(rounds(time.as_millis() as u64 * rounds_in_a_millisecond()));
 }
@@ -42,7 +42,7 @@ fn rounds(rounds: u64) -> u64 {
     (0..rounds).fold(1, |state, round| black_box(state.wrapping_mul(31) ^ round))
 }
 
-/// Measures at the first call.
+/// Measured at the first call.
 pub fn rounds_in_a_millisecond() -> u64 {
     const ROUNDS: u64 = 100_000;
     static MEASURED: OnceLock<u64> = OnceLock::new();

@@ -1,5 +1,5 @@
-//! The gallery as a process of its own.
-#![allow(dead_code, reason = "each test file uses its part")]
+//! Runs the gallery as a separate process.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -15,23 +15,23 @@ pub struct Gallery {
 }
 
 impl Gallery {
-    /// On free ports, with whatever servers the environment names.
+    /// Starts the gallery on free ports, with the servers that the environment names.
     pub fn start(work: Duration) -> Self {
         Self::start_with(work, |_| {})
     }
 
-    pub fn start_with(work: Duration, adapt: impl FnOnce(&mut Command)) -> Self {
+    pub fn start_with(work: Duration, configure: impl FnOnce(&mut Command)) -> Self {
         let mut command = command();
         command
             .args(["--work", &work.as_secs_f64().to_string()])
             .stdout(Stdio::piped());
-        adapt(&mut command);
+        configure(&mut command);
         let mut process = command.spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut address = |name: &str| {
-            let line = lines.next().expect("it ended").unwrap();
+            let line = lines.next().expect("a line of output").unwrap();
             let address = line.strip_prefix(name).map(|rest| rest.trim().to_owned());
-            address.unwrap_or_else(|| panic!("{name} was expected: {line}"))
+            address.unwrap_or_else(|| panic!("expected {name:?}, got: {line}"))
         };
         let (app, metrics) = (address("app "), address("metrics "));
         Self {
@@ -41,8 +41,8 @@ impl Gallery {
         }
     }
 
-    /// Waits until the layer has read the symbols of this large binary: until then a place
-    /// comes too late for a short poll.
+    /// Waits until the layer has read the symbols of this large binary. Before that, a short
+    /// poll ends before its place is known.
     pub fn until_places_are_named(&self) {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
@@ -50,7 +50,7 @@ impl Gallery {
             if outcome.finding.is_some_and(|found| found.place.is_some()) {
                 return;
             }
-            assert!(Instant::now() < deadline, "row 1 gets no place");
+            assert!(Instant::now() < deadline, "row 1 still has no place");
         }
     }
 
@@ -72,7 +72,7 @@ impl Gallery {
 
 impl Drop for Gallery {
     fn drop(&mut self) {
-        // As Ctrl-C: it removes its temporary folder and ends its worker.
+        // Like Ctrl-C: the gallery removes its temporary directory and ends its worker.
         let pid = self.process.id().to_string();
         let _ = Command::new("kill").args(["-INT", &pid]).status();
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -87,7 +87,7 @@ impl Drop for Gallery {
     }
 }
 
-/// Its log is shown with `GALLERY_LOG=1` only.
+/// The gallery's log is shown only with `GALLERY_LOG=1`.
 pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gallery"));
     if std::env::var_os("GALLERY_LOG").is_none() {

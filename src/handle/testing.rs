@@ -4,16 +4,33 @@ use crate::findings::Finding;
 use crate::model::Cause;
 
 impl RuntimeHealth {
-    /// Fails a test in which a handler has blocked the executor.
+    /// Panics if a handler has blocked the executor since the start. For tests.
     ///
-    /// Findings that blame nobody do not count: polls that were kept from the
-    /// processor, those inside `block_in_place`, and those that ended before
-    /// they were looked at, which takes a machine so short of CPU that the
-    /// watchdog itself was late. Where threads cannot be read at all (see
-    /// `capture` in `build_info`), every blocking poll counts.
+    /// Findings that do not blame a handler are ignored: polls delayed by CPU contention,
+    /// polls inside `block_in_place`, and polls that ended before the watchdog examined them,
+    /// which happens only where CPU is so short that the watchdog itself is late. Where
+    /// threads cannot be read at all (label `capture` of `build_info`), every blocking poll
+    /// counts.
     ///
-    /// Blocks the calling thread for some milliseconds, until the watchdog has
-    /// looked once more.
+    /// Blocks the calling thread for some milliseconds, until the watchdog has finished its
+    /// next round.
+    ///
+    /// ```should_panic
+    /// # use tower_runtime_health::RuntimeHealth;
+    /// use tower::{ServiceBuilder, ServiceExt};
+    ///
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let health = RuntimeHealth::builder().start()?;
+    /// let service = ServiceBuilder::new()
+    ///     .layer(health.layer().route(|_: &tower_runtime_health::RequestHead<'_>| "/naps"))
+    ///     .service_fn(|_: http::Request<String>| async {
+    ///         std::thread::sleep(std::time::Duration::from_millis(50));
+    ///         Ok::<_, std::convert::Infallible>(http::Response::new(String::new()))
+    ///     });
+    /// service.oneshot(http::Request::new(String::new())).await?;
+    /// health.assert_no_blocking(); // "1 blocking finding: …"
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Panics
     ///
@@ -23,8 +40,9 @@ impl RuntimeHealth {
         self.assert_no_blocking_beyond(&[]);
     }
 
-    /// [Asserts](Self::assert_no_blocking) that no handler blocks the executor
-    /// from now until the guard is dropped, unless the test is failing already.
+    /// Returns a guard that [asserts](Self::assert_no_blocking), when it is dropped, that no
+    /// handler has blocked the executor since now. It asserts nothing if the thread is
+    /// already panicking.
     ///
     /// ```
     /// # use tower_runtime_health::RuntimeHealth;
@@ -56,8 +74,9 @@ impl RuntimeHealth {
             .collect();
         assert!(
             new.is_empty(),
-            "{} kind(s) of blocking found:\n{}",
+            "{} blocking finding{}:\n{}",
             new.len(),
+            if new.len() == 1 { "" } else { "s" },
             new.join("\n")
         );
     }
@@ -83,8 +102,8 @@ pub struct ForbidBlocking {
 impl Drop for ForbidBlocking {
     /// # Panics
     ///
-    /// If a handler has blocked the executor meanwhile; not while the thread
-    /// unwinds.
+    /// If a handler has blocked the executor since the guard was made. Never while the thread
+    /// is unwinding.
     #[track_caller]
     fn drop(&mut self) {
         if !std::thread::panicking() {

@@ -38,6 +38,7 @@ fn once<T>(value: T) -> impl Fn() -> T + Clone {
 
 #[test]
 fn a_handler_inside_block_in_place_is_counted_until_it_leaves() {
+    let _alone = crate::alone();
     let (open, held) = gate();
     let held = once(held);
     let handler = move || async move {
@@ -58,6 +59,7 @@ fn a_handler_inside_block_in_place_is_counted_until_it_leaves() {
 
 #[test]
 fn a_panic_inside_block_in_place_leaves_the_gauge() {
+    let _alone = crate::alone();
     let (open, held) = gate();
     let held = once(held);
     let handler = move || async move {
@@ -77,6 +79,7 @@ fn a_panic_inside_block_in_place_leaves_the_gauge() {
 
 #[test]
 fn block_in_place_may_await_and_spawn_as_tokios() {
+    let _alone = crate::alone();
     let handler = || async {
         block_in_place(|| {
             // The route is known here, too.
@@ -92,6 +95,7 @@ fn block_in_place_may_await_and_spawn_as_tokios() {
 
 #[test]
 fn a_task_in_a_task_in_a_task_belongs_to_the_route_while_it_runs() {
+    let _alone = crate::alone();
     let (open, held) = gate();
     let held = once(held);
     let handler = move || async move {
@@ -109,6 +113,7 @@ fn a_task_in_a_task_in_a_task_belongs_to_the_route_while_it_runs() {
 
 #[test]
 fn a_request_can_use_the_pool_of_another_runtime() {
+    let _alone = crate::alone();
     let (other, others_health) = one_pool_thread();
     let handle = other.handle().clone();
     let handler = move || async move {
@@ -133,6 +138,7 @@ fn a_request_can_use_the_pool_of_another_runtime() {
 
 #[test]
 fn a_name_is_handed_on_to_a_tasks_tasks_and_to_nobody_else() {
+    let _alone = crate::alone();
     let _alone = NOBODYS.lock().unwrap();
     let [.., before] = tasks(&OLDEST.1, "<none>");
     // One pool thread: what runs there later must not inherit anything.

@@ -7,19 +7,17 @@
     reason = "a test fails by panicking; clippy sees only the functions marked as tests"
 )]
 
-#[path = "labels/flood.rs"]
 mod flood;
-mod support;
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 
+use crate::support::{self, Metrics, Server, exchange, serve_axum, serve_hyper, settled};
 use axum::Router;
 use axum::routing::{any, get};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 use http_body_util::Empty;
-use support::{Metrics, Server, exchange, serve_axum, serve_hyper, settled};
 use tower::layer::Layer;
 use tower::{Service, ServiceExt, service_fn};
 use tower_runtime_health::{Builder, RuntimeHealth};

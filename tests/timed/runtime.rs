@@ -1,16 +1,15 @@
 //! tokio's own figures, and the scheduler lag.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{self, DEADLINE, LOOPBACK, Server, scrape, serve_axum, two_workers, wait_for};
 use axum::Router;
 use axum::routing::get;
-use support::{DEADLINE, LOOPBACK, Server, scrape, serve_axum, two_workers, wait_for};
 use tower_runtime_health::RuntimeHealth;
 
 #[test]
 fn a_runtime_shows_its_workers_tasks_and_queue() {
+    let _alone = crate::alone();
     let router = Router::new().route("/", get(|| async {}));
     let server = Server::layered(RuntimeHealth::builder(), |listener, layer| {
         serve_axum(listener, router.layer(layer))
@@ -42,6 +41,7 @@ fn a_runtime_shows_its_workers_tasks_and_queue() {
 
 #[test]
 fn the_lag_grows_while_every_worker_is_stuck() {
+    let _alone = crate::alone();
     let router = Router::new().route(
         "/stuck",
         get(|| async { std::thread::sleep(Duration::from_millis(400)) }),
@@ -71,6 +71,7 @@ fn the_lag_grows_while_every_worker_is_stuck() {
 
 #[test]
 fn given_runtimes_are_told_apart_and_let_go_when_they_shut_down() {
+    let _alone = crate::alone();
     let blue = two_workers().build().unwrap();
     let green = tokio::runtime::Builder::new_current_thread()
         .build()
@@ -102,6 +103,7 @@ fn given_runtimes_are_told_apart_and_let_go_when_they_shut_down() {
 
 #[test]
 fn the_further_figures_are_there_exactly_with_tokio_unstable() {
+    let _alone = crate::alone();
     use tower_runtime_health::names::{Available, METRICS};
 
     let router = Router::new().route("/", get(|| async {}));

@@ -1,18 +1,18 @@
 //! What goes wrong around the layer, and what then happens.
 #![allow(clippy::disallowed_methods, reason = "that law is for the library")]
 
-mod support;
-
 use std::convert::Infallible;
 use std::future::pending;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use crate::support::{
+    self, DEADLINE, LOOPBACK, Outcomes, Server, connect, scrape, serve_axum, wait_for,
+};
 use axum::Router;
 use axum::routing::get;
 use http::{Request, Response};
-use support::{DEADLINE, LOOPBACK, Outcomes, Server, connect, scrape, serve_axum, wait_for};
 use tower::{Layer, Service, ServiceExt};
 use tower_runtime_health::{Builder, Error, RuntimeHealth};
 
@@ -67,7 +67,7 @@ fn options_out_of_range_are_refused_with_name_and_range() {
         (
             new().max_blocking_threads(0),
             "`max_blocking_threads`",
-            "at least 1",
+            "from 1",
         ),
     ] {
         let error = refused(builder);

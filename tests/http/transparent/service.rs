@@ -2,19 +2,15 @@
 //! socket: heads, errors, readiness, wakes, pins, and each step of a body. And
 //! how requests are counted that end in ways no server would end them.
 
-#![cfg(feature = "server")]
 #![allow(
     clippy::unwrap_used,
     reason = "a test fails by panicking; clippy sees only the functions marked as tests"
 )]
 
-#[path = "support/cases.rs"]
-mod cases;
-#[path = "transparent/ends.rs"]
+#[path = "ends.rs"]
 mod ends;
-#[path = "transparent/steps.rs"]
+#[path = "steps.rs"]
 mod steps;
-mod support;
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -26,12 +22,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use crate::cases::Pinned;
+use crate::support::{Metrics, Outcomes};
 use bytes::Bytes;
-use cases::Pinned;
 use http::{Method, Request, Response, Version};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty, Full};
-use support::{Metrics, Outcomes};
 use tower::layer::Layer;
 use tower::{Service, ServiceExt, service_fn};
 use tower_runtime_health::{RuntimeHealth, RuntimeHealthService};

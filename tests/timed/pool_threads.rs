@@ -2,13 +2,11 @@
 //! tokio; several runtimes; ends.
 #![cfg(target_os = "linux")]
 
-mod support;
-
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use support::{DEADLINE, LOOPBACK, Metrics, scrape, two_workers, wait_for};
+use crate::support::{DEADLINE, LOOPBACK, Metrics, scrape, two_workers, wait_for};
 use tokio::runtime::Runtime;
 use tower_runtime_health::RuntimeHealth;
 
@@ -40,6 +38,7 @@ fn keep_busy(runtime: &Runtime, tasks: usize) -> Busy {
 
 #[test]
 fn threads_of_a_configured_runtime_are_counted_exactly() {
+    let _alone = crate::alone();
     let health = RuntimeHealth::builder()
         .max_blocking_threads(7)
         .without_runtime()
@@ -89,6 +88,7 @@ fn threads_of_a_configured_runtime_are_counted_exactly() {
 
 #[test]
 fn hooks_set_over_ours_leave_the_bound_by_names() {
+    let _alone = crate::alone();
     let health = RuntimeHealth::builder()
         .without_runtime()
         .serve_metrics(LOOPBACK)
@@ -109,6 +109,7 @@ fn hooks_set_over_ours_leave_the_bound_by_names() {
 
 #[test]
 fn threads_of_any_runtime_are_counted_by_name() {
+    let _alone = crate::alone();
     let runtime = two_workers()
         .thread_name("by-name-of-twenty-bytes")
         .enable_all()
@@ -135,6 +136,7 @@ fn threads_of_any_runtime_are_counted_by_name() {
 
 #[test]
 fn runtimes_are_told_apart_and_a_current_thread_one_has_no_workers() {
+    let _alone = crate::alone();
     let health = RuntimeHealth::builder()
         .max_blocking_threads(4)
         .without_runtime()
@@ -167,6 +169,7 @@ fn runtimes_are_told_apart_and_a_current_thread_one_has_no_workers() {
 
 #[test]
 fn work_of_tokio_fs_shows_in_threads_and_probe() {
+    let _alone = crate::alone();
     let runtime = two_workers()
         .thread_name("files")
         .max_blocking_threads(2)

@@ -1,13 +1,11 @@
 //! A pool that stands still, one that waits for itself, and tasks without end.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
-mod support;
-
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use support::{DEADLINE, two_workers, wait_for};
+use crate::support::{DEADLINE, two_workers, wait_for};
 use tokio::runtime::{Handle, Runtime};
 use tower_runtime_health::{
     Builder, PoolFinding, PoolFindingKind, RuntimeHealth, spawn_blocking_on,
@@ -47,6 +45,7 @@ fn found(health: &RuntimeHealth, is_it: impl Fn(&PoolFinding) -> bool) -> PoolFi
 
 #[test]
 fn a_pool_that_waits_for_itself_is_called_a_deadlock() {
+    let _alone = crate::alone();
     let (runtime, health) = watched("deadlock", RuntimeHealth::builder());
     let (gates, inner) = (Gates::default(), runtime.handle().clone());
     let _entered = runtime.enter();
@@ -71,7 +70,7 @@ fn a_pool_that_waits_for_itself_is_called_a_deadlock() {
         ("outer", POOL as u64),
         "{text}"
     );
-    assert!(finding.advice().contains("within a pool task"));
+    assert!(finding.advice().contains("inside a pool task"));
     // Only an end from outside helps.
     for task in &outer {
         task.abort();
@@ -107,6 +106,7 @@ impl Gates {
 
 #[test]
 fn a_pool_in_which_nothing_moves_is_said_to_make_no_progress() {
+    let _alone = crate::alone();
     let (runtime, health) = watched("standstill", RuntimeHealth::builder());
     let (gate, wait) = channel::<()>();
     let wait = Arc::new(Mutex::new(wait));
@@ -129,6 +129,7 @@ fn hold(wait: &Mutex<Receiver<()>>) {
 
 #[test]
 fn sleeping_tasks_make_progress() {
+    let _alone = crate::alone();
     let (runtime, health) = watched("sleepers", RuntimeHealth::builder());
     let _entered = runtime.enter();
     let tasks: Vec<_> = (0..2 * POOL)
@@ -144,6 +145,7 @@ fn sleeping_tasks_make_progress() {
 
 #[test]
 fn a_task_without_end_is_a_finding_with_its_place() {
+    let _alone = crate::alone();
     let options = RuntimeHealth::builder().long_blocking_task(Duration::from_millis(300));
     let (runtime, health) = watched("endless", options);
     let (gate, wait) = channel::<()>();

@@ -1,17 +1,16 @@
 //! Every worker is stuck, and the exporter answers.
 #![allow(clippy::disallowed_methods, reason = "that law is for the library")]
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::{self, DEADLINE, Server, connect, serve_axum, wait_for};
 use axum::Router;
 use axum::routing::get;
-use support::{DEADLINE, Server, connect, serve_axum, wait_for};
 use tower_runtime_health::RuntimeHealth;
 
 #[test]
 fn the_exporter_answers_within_50_ms_while_every_worker_is_stuck() {
+    let _alone = crate::alone();
     let router = Router::new().route(
         "/stuck",
         get(|| async { std::thread::sleep(Duration::from_secs(6)) }),

@@ -2,20 +2,17 @@
 //! through the layer as without it. Such a request ends, completed, with its
 //! answer; the connection after it is not the layer's.
 
-#![cfg(feature = "server")]
 #![allow(
     clippy::unwrap_used,
     reason = "a test fails by panicking; clippy sees only the functions marked as tests"
 )]
 
-#[path = "support/http2.rs"]
-mod http2;
-mod support;
-
 use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr};
 
+use crate::http2;
+use crate::support::{self, Outcomes, Pair, assert_outcomes, connect, read_to_close, run, settled};
 use axum::Router;
 use axum::extract::ws::{self, WebSocketUpgrade};
 use axum::response::IntoResponse;
@@ -27,7 +24,6 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{Empty, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use support::{Outcomes, Pair, assert_outcomes, connect, read_to_close, run, settled};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::{Error, Message, protocol::CloseFrame};

@@ -1,14 +1,12 @@
 //! `assert_no_blocking` and its guard, as a user's test has them; and the
 //! picture of where blocked time went.
 
-mod support;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use crate::support::{self, DEADLINE, Server, serve_axum, wait_for};
 use axum::Router;
 use axum::routing::get;
-use support::{DEADLINE, Server, serve_axum, wait_for};
 use tower_runtime_health::{Finding, RuntimeHealth};
 
 async fn naps() {
@@ -57,9 +55,9 @@ fn a_test_fails_with_the_findings_text() {
     nap_until_found(&server);
     let text = said(|| server.health().assert_no_blocking()).unwrap();
     for part in [
-        "1 kind(s) of blocking found",
+        "1 blocking finding:",
         "GET /naps blocks the executor (cause sleep, phase poll)",
-        "at   tests/assertion.rs:",
+        "at   tests/http/assertion.rs:",
         "in assertion::naps",
         "tokio::time::sleep",
     ] {

@@ -10,8 +10,8 @@ use tower::layer::Layer;
 use tower::{Service, ServiceExt, service_fn};
 use tower_runtime_health::RuntimeHealth;
 
+use super::{REQUESTS, grpc, grpc_request, health, ok, page};
 use crate::support::{Metrics, Server, connect, serve_axum, settled};
-use crate::{REQUESTS, grpc, grpc_request, health, ok, page};
 
 /// Not a good source of randomness, but the same at each run (xorshift64).
 struct Random(u64);

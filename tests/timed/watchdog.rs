@@ -1,7 +1,5 @@
 //! What the watchdog sees, and when.
 
-mod support;
-
 use std::convert::Infallible;
 use std::io::Write;
 use std::pin::Pin;
@@ -9,12 +7,12 @@ use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::support::{self, DEADLINE, Server, fire, serve_axum, wait_for};
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use bytes::Bytes;
 use http_body::Frame;
-use support::{DEADLINE, Server, fire, serve_axum, wait_for};
 use tower_runtime_health::{Builder, Cause, Finding, Phase, RuntimeHealth};
 
 /// Blocks whoever calls `wait` until the test opens it.
@@ -81,6 +79,7 @@ fn logged(route: &str) -> Vec<String> {
 
 #[test]
 fn a_blocking_poll_is_seen_while_it_runs_and_counted_when_it_ends() {
+    let _alone = crate::alone();
     log();
     let (open, gate) = Gate::new();
     let router = Router::new().route(
@@ -167,6 +166,7 @@ fn a_blocking_poll_is_seen_while_it_runs_and_counted_when_it_ends() {
 
 #[test]
 fn findings_and_counters_agree_on_polls_that_ended_before_a_look() {
+    let _alone = crate::alone();
     log();
     let router = Router::new().route(
         "/short",
@@ -217,6 +217,7 @@ impl http_body::Body for BlockingBody {
 
 #[test]
 fn a_body_that_blocks_is_seen_in_its_phase() {
+    let _alone = crate::alone();
     let (open, gate) = Gate::new();
     let body = move || async move { Body::new(BlockingBody(Some(gate))) };
     let server = serve(
@@ -236,6 +237,7 @@ fn a_body_that_blocks_is_seen_in_its_phase() {
 
 #[test]
 fn a_middleware_that_blocks_before_it_returns_a_future_is_seen_as_call() {
+    let _alone = crate::alone();
     let (open, gate) = Gate::new();
     let router = Router::new().route("/call", get(|| async {}));
     let blocking = tower::util::MapRequest::new(router, move |request: http::Request<_>| {

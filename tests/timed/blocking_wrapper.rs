@@ -1,16 +1,14 @@
 //! `spawn_blocking` and its kin beside tokio's: the same results in the same
 //! circumstances, and the figures right after each of them.
 
-#[path = "blocking_wrapper/by_route.rs"]
 mod by_route;
-mod support;
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, LazyLock, Mutex};
 
-use support::{DEADLINE, Metrics, scrape, two_workers, wait_for};
+use crate::support::{self, DEADLINE, Metrics, scrape, two_workers, wait_for};
 use tokio::runtime::Runtime;
 use tokio::task::{JoinError, JoinHandle};
 use tower_runtime_health::{RuntimeHealth, block_in_place, spawn_blocking, spawn_blocking_on};
@@ -94,6 +92,7 @@ fn each<R: Send + 'static, T>(
 
 #[test]
 fn on_a_given_runtime_from_outside_of_any() {
+    let _alone = crate::alone();
     let (runtime, health) = &*OLDEST;
     let _alone = NOBODYS.lock().unwrap();
     let [.., before] = tasks(health, "<none>");
@@ -110,6 +109,7 @@ fn pool_thread() -> std::thread::ThreadId {
 
 #[test]
 fn named_work_is_counted_by_its_name() {
+    let _alone = crate::alone();
     LazyLock::force(&OLDEST);
     let (runtime, health) = one_pool_thread();
     let (open, held) = gate();
@@ -128,6 +128,7 @@ fn named_work_is_counted_by_its_name() {
 
 #[test]
 fn aborted_before_its_start_it_never_runs() {
+    let _alone = crate::alone();
     let [theirs, ours] = each(|runtime, health, spawn| {
         let (open, held) = gate();
         let holder = runtime.handle().spawn_blocking(held);
@@ -151,6 +152,7 @@ fn aborted_before_its_start_it_never_runs() {
 
 #[test]
 fn aborted_after_its_start_it_runs_to_its_end() {
+    let _alone = crate::alone();
     let [theirs, ours] = each(|runtime, health, spawn| {
         let (open, held) = gate();
         let (started, starts) = channel();
@@ -176,6 +178,7 @@ fn aborted_after_its_start_it_runs_to_its_end() {
 
 #[test]
 fn a_panic_comes_through_as_it_is() {
+    let _alone = crate::alone();
     #[derive(Debug, PartialEq)]
     struct Payload(u32);
 
@@ -199,6 +202,7 @@ fn a_panic_comes_through_as_it_is() {
 
 #[test]
 fn at_shutdown_queued_tasks_resolve_as_tokios() {
+    let _alone = crate::alone();
     let [theirs, ours] = each(|runtime, _, spawn| {
         let (open, held) = gate();
         let (started, starts) = channel();
@@ -257,6 +261,7 @@ fn here() -> Option<(String, u32)> {
 #[test]
 #[rustfmt::skip]
 fn a_panic_names_the_callers_line_as_tokios_does() {
+    let _alone = crate::alone();
     LazyLock::force(&OLDEST);
     let (_, health) = one_pool_thread();
     let one = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -2,30 +2,23 @@
 //! the layer is on tonic's server, on an axum router with tonic's routes, or on
 //! one tonic service with bare hyper. Routes are the methods' paths.
 
-#![cfg(feature = "server")]
 #![allow(
     clippy::unwrap_used,
     reason = "a test fails by panicking; clippy sees only the functions marked as tests"
 )]
 
-#[path = "support/http2.rs"]
-mod http2;
-#[path = "transparent/moody.rs"]
-mod moody;
-mod support;
-
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use super::moody::Moody;
+use crate::http2::{self, Answer};
+use crate::support::{
+    self, DEADLINE, Metrics, Outcomes, Pair, Server, assert_outcomes, run, serve_axum, serve_hyper,
+    settled, wait_for,
+};
 use bytes::Bytes;
 use http::Uri;
 use http_body_util::Full;
-use http2::Answer;
-use moody::Moody;
-use support::{
-    DEADLINE, Metrics, Outcomes, Pair, Server, assert_outcomes, run, serve_axum, serve_hyper,
-    settled, wait_for,
-};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;

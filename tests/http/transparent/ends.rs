@@ -12,8 +12,8 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty, Full};
 use tower::{Service, ServiceExt, service_fn};
 
-use crate::steps::{Scripted, Step, step};
-use crate::{Fixture, Odd, Readiness, get, poll};
+use super::steps::{Scripted, Step, step};
+use super::{Fixture, Odd, Readiness, get, poll};
 
 /// A response of `body`, at once.
 fn answering<B: Body + Clone>(

@@ -2,29 +2,23 @@
 //! sent the same frames over real sockets, and the frames that come back are
 //! compared byte by byte. How each request is counted is checked on the way.
 
-#![cfg(feature = "server")]
 #![allow(
     clippy::unwrap_used,
     reason = "a test fails by panicking; clippy sees only the functions marked as tests"
 )]
 
-#[path = "support/cases.rs"]
-mod cases;
-#[path = "support/http2.rs"]
-mod http2;
-mod support;
-
 use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 
+use crate::cases;
+use crate::http2::{Answer, client};
+use crate::support::{DEADLINE, Outcomes, Pair, assert_outcomes, connect, run, settled, wait_for};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body_util::channel::Channel;
 use http_body_util::{BodyExt, Empty};
-use http2::{Answer, client};
-use support::{DEADLINE, Outcomes, Pair, assert_outcomes, connect, run, settled, wait_for};
 
 /// Sent with every request; the service sends it back, so that all that comes
 /// back is the same at every time.

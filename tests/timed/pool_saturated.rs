@@ -1,13 +1,13 @@
 //! A blocking pool that is full says so, while it is, with who holds it: the
 //! table the field quotes, scaled down in time.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{
+    self, DEADLINE, Metrics, Server, fire, read_to_close, serve_axum, two_workers, wait_for,
+};
 use axum::Router;
 use axum::routing::get;
-use support::{DEADLINE, Metrics, Server, fire, read_to_close, serve_axum, two_workers, wait_for};
 use tower_runtime_health::{PoolFinding, PoolFindingKind, RuntimeHealth, spawn_blocking};
 
 const POOL: usize = 40;
@@ -70,6 +70,7 @@ fn saturated(server: &Server) -> Vec<PoolFinding> {
 
 #[test]
 fn a_hundred_requests_on_forty_threads_are_seen_in_three_waves() {
+    let _alone = crate::alone();
     let server = serve("waves");
     assert_eq!(support::get(server.addr(), "/idle").status, 200);
     let (took, (peak, moving)) = at_once(&server, "/slow", || {
@@ -184,6 +185,7 @@ fn decode(token: &[u8]) -> u64 {
 
 #[test]
 fn short_work_costs_more_to_hand_over_than_to_do() {
+    let _alone = crate::alone();
     const TIMES: usize = 200;
     let token = b"eyJzdWIiOiI0MiIsImV4cCI6MTc2NDAwMDAwMH0";
     let router = Router::new()
@@ -228,6 +230,7 @@ fn short_work_costs_more_to_hand_over_than_to_do() {
 
 #[test]
 fn findings_on_the_pool_are_served_as_json() {
+    let _alone = crate::alone();
     let server = serve("json");
     let (_, ()) = at_once(&server, "/slow", || {
         wait_for(DEADLINE, || !saturated(&server).is_empty());

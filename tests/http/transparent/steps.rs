@@ -11,8 +11,8 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full};
 use tower::{Service, service_fn};
 
+use super::{Fixture, get, poll};
 use crate::cases::Pinned;
-use crate::{Fixture, get, poll};
 
 /// What one poll of a body gives, and what it says of itself before that.
 #[derive(Clone, Debug, PartialEq)]

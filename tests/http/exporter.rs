@@ -1,16 +1,14 @@
 //! The exporter over real sockets: pages, encodings, limits, bad clients.
 
-mod support;
-
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::support::{
+    self, DEADLINE, LOOPBACK, Metrics, Server, connect, exchange, scrape, serve_axum, wait_for,
+};
 use axum::Router;
 use axum::routing::get;
-use support::{
-    DEADLINE, LOOPBACK, Metrics, Server, connect, exchange, scrape, serve_axum, wait_for,
-};
 use tower_runtime_health::{Detail, Family, RuntimeHealth, names};
 
 fn server(options: tower_runtime_health::Builder) -> Server {

@@ -3,22 +3,19 @@
 //! by byte, but for the value of `date`. How each request is counted is
 //! checked on the way.
 
-#![cfg(feature = "server")]
 #![allow(
     clippy::unwrap_used,
     reason = "a test fails by panicking; clippy sees only the functions marked as tests"
 )]
 
-#[path = "support/cases.rs"]
-mod cases;
-#[path = "transparent/router.rs"]
+#[path = "router.rs"]
 mod router;
-mod support;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use support::{Metrics, Outcomes, Pair, assert_outcomes, connect, exchange};
+use crate::cases;
+use crate::support::{self, Metrics, Outcomes, Pair, assert_outcomes, connect, exchange};
 
 const COMPLETED: Outcomes = Outcomes {
     completed: 1,

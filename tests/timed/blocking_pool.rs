@@ -1,13 +1,11 @@
 //! Work on tokio's blocking pool, by the route that put it there.
 
-mod support;
-
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use crate::support::{self, DEADLINE, Metrics, Server, fire, serve_axum, two_workers, wait_for};
 use axum::Router;
 use axum::routing::get;
-use support::{DEADLINE, Metrics, Server, fire, serve_axum, two_workers, wait_for};
 use tower_runtime_health::{RuntimeHealth, spawn_blocking};
 
 const POOL: usize = 2;
@@ -61,6 +59,7 @@ fn count(metrics: &Metrics, name: &str, route: &str) -> f64 {
 
 #[test]
 fn a_full_pool_shows_who_runs_who_waits_and_for_how_long() {
+    let _alone = crate::alone();
     let gate = Gate::default();
     let waiter = gate.clone();
     let router = Router::new()
@@ -130,6 +129,7 @@ fn a_full_pool_shows_who_runs_who_waits_and_for_how_long() {
 
 #[test]
 fn a_task_that_panics_leaves_the_gauges_and_gives_tokios_error() {
+    let _alone = crate::alone();
     let router = Router::new().route(
         "/panics",
         get(|| async {
@@ -147,6 +147,7 @@ fn a_task_that_panics_leaves_the_gauges_and_gives_tokios_error() {
 
 #[test]
 fn a_task_aborted_before_its_start_leaves_the_queue_and_never_runs() {
+    let _alone = crate::alone();
     let gate = Gate::default();
     let (held, aborted) = (gate.clone(), gate.clone());
     let router = Router::new()
@@ -185,6 +186,7 @@ fn a_task_aborted_before_its_start_leaves_the_queue_and_never_runs() {
 
 #[test]
 fn a_task_put_there_by_a_task_belongs_to_the_same_route() {
+    let _alone = crate::alone();
     let router = Router::new().route(
         "/outer",
         get(|| async {
@@ -202,6 +204,7 @@ fn a_task_put_there_by_a_task_belongs_to_the_same_route() {
 
 #[test]
 fn work_that_no_request_causes_is_counted_apart() {
+    let _alone = crate::alone();
     let server = serve(Router::new());
     support::run(async {
         assert_eq!(server.health().spawn_blocking(|| 7).await.unwrap(), 7);
@@ -216,6 +219,7 @@ fn work_that_no_request_causes_is_counted_apart() {
 
 #[test]
 fn a_runtime_that_shuts_down_leaves_no_task_behind() {
+    let _alone = crate::alone();
     let gate = Gate::default();
     let runtime = two_workers()
         .max_blocking_threads(1)
@@ -243,6 +247,7 @@ fn a_runtime_that_shuts_down_leaves_no_task_behind() {
 
 #[test]
 fn outside_of_a_runtime_it_panics_as_tokios_does() {
+    let _alone = crate::alone();
     let message = |panicked: std::thread::Result<()>| {
         let panic = panicked.unwrap_err();
         panic.downcast_ref::<String>().cloned().or_else(|| {

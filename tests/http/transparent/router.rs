@@ -4,8 +4,9 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{any, get, post};
 
+use super::{request, same_answer};
+use crate::cases;
 use crate::support::{Outcomes, Pair, settled};
-use crate::{cases, request, same_answer};
 
 /// A router with something of each kind, for `Router::layer`.
 fn router() -> Router {

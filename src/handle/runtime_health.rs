@@ -13,13 +13,12 @@ use crate::route::NONE;
 use crate::runtime::ConfiguredRuntime;
 use crate::state::State;
 
-/// Runtime health of one service: makes the [layer](Self::layer), holds the
-/// [findings](Self::findings), and serves or [collects](Self::collector) the
-/// metrics.
+/// The runtime health of one service: it makes the [layer](Self::layer), keeps the
+/// [findings](Self::findings), and serves or [collects](Self::collector) the metrics.
 ///
-/// Cloning it gives another handle to the same. Its threads end when the last
-/// handle, layer and service made from it are dropped. Several of them work
-/// side by side in one process.
+/// A clone is another handle to the same instance. The instance's threads end when the last
+/// handle, layer and service made from it are dropped. Several instances work side by side in
+/// one process.
 ///
 /// ```
 /// use tower_runtime_health::RuntimeHealth;
@@ -40,31 +39,50 @@ pub struct RuntimeHealth {
 }
 
 impl RuntimeHealth {
-    /// Options, all with defaults.
+    /// Returns a builder, with every option at its default.
     pub fn builder() -> Builder {
         Builder::new()
     }
 
-    /// The middleware. Make as many as you like; they count into the same
-    /// figures.
+    /// Returns the middleware. All layers of one instance record into the same figures. When
+    /// layers of one instance are nested, only the outermost records.
     pub fn layer(&self) -> RuntimeHealthLayer {
         RuntimeHealthLayer::new(Arc::clone(&self.keep_alive))
     }
 
-    /// What has blocked the executor so far, the costliest first. Bounded by
-    /// [`Builder::max_findings`].
+    /// Returns what has blocked the executor so far, the longest total time first. At most
+    /// [`Builder::max_findings`] are kept.
+    ///
+    /// ```
+    /// # use tower_runtime_health::RuntimeHealth;
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let health = RuntimeHealth::builder().start()?;
+    /// for finding in health.findings() {
+    ///     println!("{finding}"); // route, cause, place, times and advice
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn findings(&self) -> Vec<Finding> {
         self.state.findings.list(&self.state.instance)
     }
 
-    /// Observes another runtime, under a name of its own (the label `runtime`).
+    /// Observes another runtime, under a name of its own: the value of its label `runtime`.
     ///
-    /// It is let go when it has shut down.
+    /// Observation stops once the runtime has shut down.
+    ///
+    /// ```
+    /// # use tower_runtime_health::RuntimeHealth;
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let health = RuntimeHealth::builder().start()?;
+    /// let background = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    /// health.observe_runtime(background.handle(), "background")?;
+    /// # background.shutdown_background();
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// If a runtime of that name is observed already
-    /// ([`Error::is_invalid_option`]).
+    /// If a runtime of that name is observed already ([`Error::is_invalid_option`]).
     pub fn observe_runtime(&self, handle: &Handle, name: impl Into<String>) -> Result<(), Error> {
         let state = &self.state;
         let (bounds, max) = (
@@ -80,14 +98,13 @@ impl RuntimeHealth {
         )
     }
 
-    /// Sets up a runtime that is being built so that the threads of its blocking
-    /// pool are counted exactly, on stable tokio, too: sets the limit of the
-    /// pool ([`Builder::max_blocking_threads`]) and the functions called when
-    /// threads start and stop.
+    /// Configures a runtime that is being built, so that the threads of its blocking pool are
+    /// counted exactly on stable tokio as well. It sets the limit of the pool
+    /// ([`Builder::max_blocking_threads`]) and the functions that tokio calls when threads
+    /// start and stop.
     ///
-    /// Observe the runtime by the same name when it is built. Hooks of the
-    /// service's own are set on what this returns, not on tokio's builder, which
-    /// keeps one of each.
+    /// Once the runtime is built, observe it by the same name. Set thread hooks of your own on
+    /// the returned value: tokio's builder keeps only one hook of each kind.
     ///
     /// Costs about 0.2 µs for each thread that starts.
     ///
@@ -119,14 +136,23 @@ impl RuntimeHealth {
         ConfiguredRuntime::new(runtime, hooks, limit)
     }
 
-    /// What was found on blocking pools so far, the newest first. Bounded by
-    /// [`Builder::max_findings`].
+    /// Returns what was found about blocking pools so far, the newest first. At most
+    /// [`Builder::max_findings`] are kept.
     pub fn pool_findings(&self) -> Vec<PoolFinding> {
         self.state.pool_findings.list()
     }
 
-    /// As [`spawn_blocking`](crate::spawn_blocking), for work that no request
-    /// causes: it is counted by this `RuntimeHealth`, under the route `<none>`.
+    /// Runs a task on the blocking pool, like [`spawn_blocking`](crate::spawn_blocking), for
+    /// work that no request causes. It is counted under the route `<none>`.
+    ///
+    /// ```
+    /// # use tower_runtime_health::RuntimeHealth;
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let health = RuntimeHealth::builder().start()?;
+    /// let sum = health.spawn_blocking(|| (1..=4).sum::<u32>()).await?;
+    /// assert_eq!(sum, 10);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Panics
     ///
@@ -140,9 +166,17 @@ impl RuntimeHealth {
         Origin::named(&self.state.instance, NONE).spawn(task)
     }
 
-    /// As [`spawn_blocking`](Self::spawn_blocking), under a name that takes the
-    /// place of the route: `nightly-report`. It counts as a route of
-    /// [`Builder::max_routes`]; over that it is `<overflow>`.
+    /// Runs a task on the blocking pool, like [`spawn_blocking`](Self::spawn_blocking), under
+    /// a name that takes the place of the route. The name counts towards
+    /// [`Builder::max_routes`]; beyond that limit it is `<overflow>`.
+    ///
+    /// ```
+    /// # use tower_runtime_health::RuntimeHealth;
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let health = RuntimeHealth::builder().start()?;
+    /// health.spawn_blocking_as("nightly-report", || { /* ... */ }).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Panics
     ///
@@ -157,30 +191,46 @@ impl RuntimeHealth {
         Origin::named(instance, instance.routes.intern(name)).spawn(task)
     }
 
-    /// Where the exporter listens: the address given to
-    /// [`Builder::serve_metrics`], with the port that a port of 0 has become.
-    /// `None` if none was asked for.
+    /// Returns the address at which the exporter listens: that of
+    /// [`Builder::serve_metrics`], with the port the system chose in place of 0. `None`
+    /// without an exporter.
     #[cfg(feature = "server")]
     pub fn metrics_addr(&self) -> Option<std::net::SocketAddr> {
         self.metrics_addr
     }
 
-    /// All metrics as a collector for a [`prometheus::Registry`] of yours.
+    /// Returns all metrics as a collector for a [`prometheus::Registry`] of the service.
     ///
-    /// Two of them can share a registry only with different
-    /// [namespaces](Builder::namespace). It does not keep the threads alive.
-    /// Collecting costs what [`render`](Self::render) does.
+    /// Collectors of two instances can share a registry only if their
+    /// [namespaces](Builder::namespace) differ. A collector does not keep the instance's
+    /// threads alive. Collecting costs what [`render`](Self::render) costs.
+    ///
+    /// ```
+    /// # use tower_runtime_health::RuntimeHealth;
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let health = RuntimeHealth::builder().start()?;
+    /// let registry = prometheus::Registry::new();
+    /// registry.register(Box::new(health.collector()))?;
+    /// # Ok(()) }
+    /// ```
     #[cfg(feature = "prometheus")]
     pub fn collector(&self) -> crate::Collector {
         crate::Collector::new(Arc::clone(&self.state))
     }
 
-    /// All metrics in Prometheus' text format, as the exporter serves them.
+    /// Returns all metrics in Prometheus' text format, as the exporter serves them: for a
+    /// service that serves them itself. Its server should not run on the observed runtime.
     ///
-    /// Takes about a microsecond a series, and a look at the blocking pools, for
-    /// which it waits 5 ms at most. For a service that wants to serve
-    /// them from a server of its own; that one should not run on the runtime
-    /// that is observed.
+    /// Takes about a microsecond per series, and waits up to 5 ms for a fresh sample of the
+    /// blocking pools.
+    ///
+    /// ```
+    /// # use tower_runtime_health::RuntimeHealth;
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let health = RuntimeHealth::builder().start()?;
+    /// assert!(health.render().contains("runtime_health_build_info{"));
+    /// # Ok(()) }
+    /// ```
     #[cfg(feature = "prometheus")]
     pub fn render(&self) -> String {
         crate::export::render(&self.state)

@@ -22,7 +22,7 @@ impl RuntimeHealth {
     /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let health = RuntimeHealth::builder().start()?;
     /// let service = ServiceBuilder::new()
-    ///     .layer(health.layer().route(|_: &tower_runtime_health::RequestHead<'_>| "/naps"))
+    ///     .layer(health.layer().route_by(|_| Some("/naps".into())))
     ///     .service_fn(|_: http::Request<String>| async {
     ///         std::thread::sleep(std::time::Duration::from_millis(50));
     ///         Ok::<_, std::convert::Infallible>(http::Response::new(String::new()))

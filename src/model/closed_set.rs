@@ -1,4 +1,4 @@
-/// A set of values that is complete by construction: [`closed_set!`] derives count,
+/// A set of values that is complete by construction: `closed_set!` derives count,
 /// order and words from one list, so no table can disagree with the enum.
 pub(crate) trait ClosedSet: Copy + 'static {
     /// How many values there are: the length of a table with one entry each.

@@ -55,9 +55,9 @@ impl Hooks {
 /// tokio's builder keeps one function for each, the one set last. Set yours
 /// here, after [configuring][configured], and not on the builder: then both are
 /// called. If they are set on the builder all the same, the thread count falls
-/// back to what it is without `configure`.
+/// back to what it is without `configure_runtime`.
 ///
-/// [configured]: crate::RuntimeHealth::configure
+/// [configured]: crate::RuntimeHealth::configure_runtime
 pub struct ConfiguredRuntime<'b> {
     pub(super) runtime: &'b mut tokio::runtime::Builder,
     pub(super) hooks: Arc<Hooks>,

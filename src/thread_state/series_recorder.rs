@@ -11,7 +11,7 @@ use crate::slot::Slot;
 /// neither for the thread's data nor for the series' cells.
 #[derive(Debug)]
 pub(crate) struct SeriesRecorder {
-    /// The [`ThreadState`] whose thread alone may write here; [`NO_THREAD`](Self::NO_THREAD)
+    /// The [`ThreadState`](super::ThreadState) whose thread alone may write here; [`NO_THREAD`](Self::NO_THREAD)
     /// for none.
     pub(super) thread: u64,
     pub(crate) series: Series,

@@ -64,7 +64,7 @@ fn a_saturated_pool_is_logged_once_and_so_is_its_end() {
         }
     };
     run();
-    wait_for(DEADLINE, || !log.lines("has room again").is_empty());
+    wait_for(DEADLINE, || !log.lines("no longer saturated").is_empty());
     let began = log.lines("the blocking pool is saturated");
     assert_eq!(began.len(), 1, "{began:#?}");
     for part in [
@@ -78,7 +78,7 @@ fn a_saturated_pool_is_logged_once_and_so_is_its_end() {
     ] {
         assert!(began[0].contains(part), "no {part} in {}", began[0]);
     }
-    let ended = log.lines("has room again");
+    let ended = log.lines("no longer saturated");
     assert_eq!(ended.len(), 1, "{ended:#?}");
     for part in [" INFO ", "lasted_ms=", "most_queued=", "longest_wait_ms="] {
         assert!(ended[0].contains(part), "no {part} in {}", ended[0]);

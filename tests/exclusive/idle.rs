@@ -16,8 +16,8 @@ use tower_runtime_health::RuntimeHealth;
 /// Our threads' names as the kernel keeps them, at most 15 bytes, sorted.
 const OURS: [&str; 5] = [
     "health-exporter",
-    "health-pool",
     "health-offload",
+    "health-pool",
     "health-symbols",
     "health-watchdog",
 ];

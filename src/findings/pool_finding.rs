@@ -5,26 +5,17 @@ use std::time::{Duration, SystemTime};
 use crate::capture::{Confidence, Frame, Place};
 use crate::model::Cause;
 
-/// The kind of a [`PoolFinding`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PoolFindingKind {
-    /// Every thread that the pool may have is busy, and tasks are queued. With
-    /// `tokio_unstable` any queued task counts. On stable tokio a task of this crate's
-    /// `spawn_blocking` counts, or a probe, which queues like any other task.
-    Saturated,
-    /// One task has occupied a thread for longer than
-    /// [`Builder::long_blocking_task`](crate::Builder::long_blocking_task).
-    LongTask,
-}
-
-impl PoolFindingKind {
-    /// Returns the name used in JSON: `saturated` or `long_task`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Saturated => "saturated",
-            Self::LongTask => "long_task",
-        }
+closed_set! {
+    /// The kind of a [`PoolFinding`].
+    #[non_exhaustive]
+    pub enum PoolFindingKind {
+        /// Every thread that the pool may have is busy, and tasks are queued. With
+        /// `tokio_unstable` any queued task counts. On stable tokio a task of this crate's
+        /// `spawn_blocking` counts, or a probe, which queues like any other task.
+        Saturated = "saturated",
+        /// One task has occupied a thread for longer than
+        /// [`Builder::long_blocking_task`](crate::Builder::long_blocking_task).
+        LongTask = "long_task",
     }
 }
 

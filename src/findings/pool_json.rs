@@ -10,7 +10,7 @@ use super::pool_finding::{PoolExample, PoolFinding, PoolHolder};
 impl Serialize for PoolFinding {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut out = serializer.serialize_struct("PoolFinding", 17)?;
-        out.serialize_field("kind", self.kind.as_str())?;
+        out.serialize_field("kind", &self.kind)?;
         out.serialize_field("runtime", &*self.runtime)?;
         out.serialize_field("since", &rfc3339(self.since))?;
         out.serialize_field("lasted_seconds", &self.lasted.as_secs_f64())?;

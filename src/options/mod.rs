@@ -14,18 +14,20 @@ use std::time::Duration;
 
 use crate::model::ClosedSet;
 
-/// How much of a family of metrics is exported. Recording is the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Detail {
-    /// Everything.
-    #[default]
-    Full,
-    /// Without the label `method`, and of the histograms by route only
-    /// `poll_duration_seconds`. For large fleets.
-    Lean,
-    /// Nothing.
-    Off,
+closed_set! {
+    /// How much of a family of metrics is exported. Recording is the same.
+    #[derive(Default)]
+    #[non_exhaustive]
+    pub enum Detail {
+        /// Everything.
+        #[default]
+        Full = "full",
+        /// Without the label `method`, and of the histograms by route only
+        /// `poll_duration_seconds`. For large fleets.
+        Lean = "lean",
+        /// Nothing.
+        Off = "off",
+    }
 }
 
 closed_set! {

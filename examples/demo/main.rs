@@ -112,10 +112,10 @@ async fn serve(options: &Options) -> Result<()> {
     let _ = stop.send(());
     // The runtime closes keep-alive connections that are still open.
     drop(tokio::time::timeout(Duration::from_millis(200), server).await);
-    print!("{}", observer.table(&health.findings()));
-    for finding in health.pool_findings() {
-        println!("  {finding}");
-    }
+    print!(
+        "{}",
+        observer.table(&health.findings(), &health.pool_findings())
+    );
     Ok(())
 }
 

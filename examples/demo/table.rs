@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 
-use tower_runtime_health::Finding;
+use tower_runtime_health::{Finding, PoolFinding};
 
 use crate::scrape::{Sample, scrape};
 
@@ -74,7 +74,7 @@ impl Observer {
             })
         };
         format!(
-            "{:.0} requests, {:.0} in flight, {:.0} stalled polls, {:.0} blocking polls, pool {:.0} running {:.0} queued",
+            "{:.0} requests, {:.0} in flight, {:.0} stalled polls, {:.0} blocking polls, pool: {:.0} running, {:.0} queued",
             sum("requests_total"),
             sum("requests_in_flight"),
             sum("stalled_polls"),
@@ -84,7 +84,8 @@ impl Observer {
         )
     }
 
-    pub fn table(&self, findings: &[Finding]) -> String {
+    /// Returns the table, the findings and the findings on the pool.
+    pub fn table(&self, findings: &[Finding], pool_findings: &[PoolFinding]) -> String {
         let scraped = self.scraped();
         let mut out = String::new();
         let _ = writeln!(
@@ -125,11 +126,9 @@ impl Observer {
             scraped.quantile("scheduler_lag_seconds", ("runtime", "main"), 0.5),
             scraped.quantile("scheduler_lag_seconds", ("runtime", "main"), 0.99),
         );
-        if !findings.is_empty() {
-            let _ = writeln!(out, "\nFindings:");
-        }
-        for finding in findings {
-            let _ = writeln!(out, "  {finding}");
+        let texts = findings.iter().map(ToString::to_string);
+        for text in texts.chain(pool_findings.iter().map(ToString::to_string)) {
+            let _ = writeln!(out, "\n{text}");
         }
         out
     }

@@ -160,8 +160,10 @@ mod tests {
     }
 
     fn evidence(times: Option<[u64; 3]>, running: u32, blocked: &[(CallKind, u32)]) -> Evidence {
-        let mut counts = StateCounts::default();
-        counts.running = running;
+        let mut counts = StateCounts {
+            running,
+            ..StateCounts::default()
+        };
         for (kind, times) in blocked {
             for _ in 0..*times {
                 counts.add_blocked(*kind);

@@ -40,7 +40,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns the error and all its sources on one line. An error's own text leaves its source out.
+/// Returns the error and all its sources on one line. An error's own text does not
+/// contain its source.
 fn with_sources(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -76,9 +76,10 @@ pub fn parse() -> Result<Options, Error> {
                     "worker" => Command::Worker,
                     "busy" => Command::Busy,
                     other => {
-                        return Err(
-                            format!("unknown command {other:?}; --help lists the commands").into(),
-                        );
+                        return Err(format!(
+                            "unknown command {other:?}; --help lists the commands"
+                        )
+                        .into());
                     }
                 }
             }

@@ -19,7 +19,8 @@ use crate::{compare, docs, page, resolver, upstream, video};
 
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Returns the error and all its sources on one line. An error's own text leaves its source out.
+/// Returns the error and all its sources on one line. An error's own text does not
+/// contain its source.
 pub fn with_sources(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

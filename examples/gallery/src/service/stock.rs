@@ -46,7 +46,7 @@ async fn reload_started(app: &AppState) {
     tokio::time::sleep(app.work / 20).await;
 }
 
-/// Stands for a query of a slow database.
+/// Sleeps, in place of a query of a slow database.
 fn reload_slowly(work: Duration, (left, times): Level) -> Level {
     std::thread::sleep(work);
     (left + 10, times + 1)

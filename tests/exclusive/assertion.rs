@@ -1,13 +1,14 @@
-//! `assert_no_blocking` and its guard, as a user's test has them; and the
-//! picture of where blocked time went.
+//! `assert_no_blocking` and its guard, as a user's test calls them, and the flame graph.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::support::{self, DEADLINE, Server, serve_axum, wait_for};
 use axum::Router;
 use axum::routing::get;
 use tower_runtime_health::{Finding, RuntimeHealth};
+
+use crate::isolation::exclusive;
+use crate::support::{self, DEADLINE, Server, wait_for};
 
 async fn naps() {
     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -19,19 +20,17 @@ fn server() -> Server {
         "/awaits",
         get(|| tokio::time::sleep(Duration::from_millis(60))),
     );
-    Server::layered(RuntimeHealth::builder(), |listener, layer| {
-        serve_axum(listener, router.layer(layer))
-    })
+    Server::axum(RuntimeHealth::builder(), router)
 }
 
-/// What an assertion says, if it fails.
+/// Returns the message of an assertion that fails.
 fn said(assertion: impl FnOnce()) -> Option<String> {
     let payload = catch_unwind(AssertUnwindSafe(assertion)).err()?;
     payload.downcast::<String>().ok().map(|text| *text)
 }
 
-/// Until a poll was seen to block, with its stack, and to end: on a starved
-/// machine the first stack may come late.
+/// Sends requests until one poll was found with its stack, and has ended. On a starved machine
+/// the first stack can come late.
 fn nap_until_found(server: &Server) {
     let found = |is: fn(&Finding) -> bool| {
         let findings = server.health().findings();
@@ -46,7 +45,8 @@ fn nap_until_found(server: &Server) {
 }
 
 #[test]
-fn a_test_fails_with_the_findings_text() {
+fn a_failed_assertion_shows_the_finding_and_so_does_the_flame_graph() {
+    let _exclusive = exclusive();
     let server = server();
     assert_eq!(support::get(server.addr(), "/awaits").status, 200);
     let innocent = said(|| server.health().assert_no_blocking());
@@ -57,8 +57,8 @@ fn a_test_fails_with_the_findings_text() {
     for part in [
         "1 blocking finding:",
         "GET /naps blocks the executor (cause sleep, phase poll)",
-        "at   tests/http/assertion.rs:",
-        "in assertion::naps",
+        concat!("at   ", file!(), ":"),
+        concat!("in ", module_path!(), "::naps"),
         "tokio::time::sleep",
     ] {
         assert!(text.contains(part), "{part:?} is not in {text}");
@@ -77,12 +77,16 @@ fn a_test_fails_with_the_findings_text() {
         svg.head
     );
     for part in ["GET /naps", "sleep", "assertion::naps", "</svg>"] {
-        assert!(svg.body.contains(part), "{part:?} is not in the picture");
+        assert!(
+            svg.body.contains(part),
+            "{part:?} is not in the flame graph"
+        );
     }
 }
 
 #[test]
-fn a_guard_looks_at_what_came_after_it() {
+fn a_guard_checks_only_what_came_after_it() {
+    let _exclusive = exclusive();
     let server = server();
     nap_until_found(&server);
 
@@ -90,7 +94,7 @@ fn a_guard_looks_at_what_came_after_it() {
     support::get(server.addr(), "/awaits");
     assert_eq!(said(|| drop(guard)), None);
 
-    // Right after the answer. A starved watchdog may have missed it.
+    // The guard is dropped right after the answer. A starved watchdog may have missed the poll.
     let mut text = None;
     wait_for(DEADLINE, || {
         let guard = server.health().forbid_blocking();

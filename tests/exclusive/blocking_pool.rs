@@ -1,36 +1,16 @@
-//! Work on tokio's blocking pool, by the route that put it there.
+//! Tasks on tokio's blocking pool, by the route that spawned them.
 
-use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use crate::support::{self, DEADLINE, Metrics, Server, fire, serve_axum, two_workers, wait_for};
 use axum::Router;
 use axum::routing::get;
 use tower_runtime_health::{RuntimeHealth, spawn_blocking};
 
+use crate::gate::Gate;
+use crate::isolation::exclusive;
+use crate::support::{self, DEADLINE, Metrics, Server, fire, serve_axum, two_workers, wait_for};
+
 const POOL: usize = 2;
-
-/// Holds pool tasks until it is opened.
-#[derive(Clone, Default)]
-struct Gate(Arc<(Mutex<bool>, Condvar)>);
-
-impl Gate {
-    fn wait(&self) {
-        let (open, changed) = &*self.0;
-        let open = open.lock().unwrap();
-        drop(
-            changed
-                .wait_timeout_while(open, DEADLINE, |open| !*open)
-                .unwrap(),
-        );
-    }
-
-    fn open(&self) {
-        let (open, changed) = &*self.0;
-        *open.lock().unwrap() = true;
-        changed.notify_all();
-    }
-}
 
 fn serve(router: Router) -> Server {
     Server::layered_on(
@@ -40,7 +20,7 @@ fn serve(router: Router) -> Server {
     )
 }
 
-/// Tasks queued and running.
+/// A route's tasks: queued and running.
 fn tasks(metrics: &Metrics, route: &str) -> (f64, f64) {
     let of = |state| {
         let labels = [("route", route), ("state", state)];
@@ -58,8 +38,8 @@ fn count(metrics: &Metrics, name: &str, route: &str) -> f64 {
 }
 
 #[test]
-fn a_full_pool_shows_who_runs_who_waits_and_for_how_long() {
-    let _alone = crate::alone();
+fn a_full_pool_shows_running_and_queued_tasks_and_how_long_they_waited() {
+    let _exclusive = exclusive();
     let gate = Gate::default();
     let waiter = gate.clone();
     let router = Router::new()
@@ -100,7 +80,7 @@ fn a_full_pool_shows_who_runs_who_waits_and_for_how_long() {
         assert_eq!(seen, Some(value), "{name}");
     }
 
-    // What waits now has waited at least this long when it starts.
+    // When a queued task starts, it has waited at least this long.
     let waited = Duration::from_millis(60);
     std::thread::sleep(waited);
     gate.open();
@@ -122,14 +102,14 @@ fn a_full_pool_shows_who_runs_who_waits_and_for_how_long() {
         waits >= 3.0 * waited.as_secs_f64(),
         "three tasks waited {waits} s in all"
     );
-    // None of that time was spent in a poll.
+    // That time was not spent in a poll.
     let blocked = metrics.sum("runtime_health_blocking_seconds_total", &labels);
     assert!(blocked < waits, "{blocked} s blocked");
 }
 
 #[test]
-fn a_task_that_panics_leaves_the_gauges_and_gives_tokios_error() {
-    let _alone = crate::alone();
+fn a_task_that_panics_is_no_longer_running_and_returns_tokios_error() {
+    let _exclusive = exclusive();
     let router = Router::new().route(
         "/panics",
         get(|| async {
@@ -146,8 +126,8 @@ fn a_task_that_panics_leaves_the_gauges_and_gives_tokios_error() {
 }
 
 #[test]
-fn a_task_aborted_before_its_start_leaves_the_queue_and_never_runs() {
-    let _alone = crate::alone();
+fn a_task_aborted_before_its_start_is_no_longer_queued_and_never_runs() {
+    let _exclusive = exclusive();
     let gate = Gate::default();
     let (held, aborted) = (gate.clone(), gate.clone());
     let router = Router::new()
@@ -170,7 +150,7 @@ fn a_task_aborted_before_its_start_leaves_the_queue_and_never_runs() {
         tasks(&server.metrics(), "/hold") == (0.0, POOL as f64)
     });
     let mut client = fire(&server, "/abort");
-    // tokio drops an aborted task when a thread comes to it.
+    // tokio drops an aborted task when a thread takes it from the queue.
     wait_for(DEADLINE, || {
         tasks(&server.metrics(), "/abort") == (1.0, 0.0)
     });
@@ -185,8 +165,8 @@ fn a_task_aborted_before_its_start_leaves_the_queue_and_never_runs() {
 }
 
 #[test]
-fn a_task_put_there_by_a_task_belongs_to_the_same_route() {
-    let _alone = crate::alone();
+fn a_task_spawned_by_a_task_belongs_to_the_same_route() {
+    let _exclusive = exclusive();
     let router = Router::new().route(
         "/outer",
         get(|| async {
@@ -203,12 +183,12 @@ fn a_task_put_there_by_a_task_belongs_to_the_same_route() {
 }
 
 #[test]
-fn work_that_no_request_causes_is_counted_apart() {
-    let _alone = crate::alone();
+fn tasks_that_no_request_caused_have_a_route_of_their_own() {
+    let _exclusive = exclusive();
     let server = serve(Router::new());
     support::run(async {
         assert_eq!(server.health().spawn_blocking(|| 7).await.unwrap(), 7);
-        // Outside of any request; whichever instance of this process counts it.
+        // Outside of any request, the oldest instance of the process counts the task.
         assert_eq!(spawn_blocking(|| 8).await.unwrap(), 8);
     });
     wait_for(DEADLINE, || {
@@ -218,8 +198,8 @@ fn work_that_no_request_causes_is_counted_apart() {
 }
 
 #[test]
-fn a_runtime_that_shuts_down_leaves_no_task_behind() {
-    let _alone = crate::alone();
+fn tasks_of_a_runtime_that_shuts_down_are_no_longer_counted() {
+    let _exclusive = exclusive();
     let gate = Gate::default();
     let runtime = two_workers()
         .max_blocking_threads(1)
@@ -246,8 +226,8 @@ fn a_runtime_that_shuts_down_leaves_no_task_behind() {
 }
 
 #[test]
-fn outside_of_a_runtime_it_panics_as_tokios_does() {
-    let _alone = crate::alone();
+fn outside_of_a_runtime_spawning_panics_with_tokios_message() {
+    let _exclusive = exclusive();
     let message = |panicked: std::thread::Result<()>| {
         let panic = panicked.unwrap_err();
         panic.downcast_ref::<String>().cloned().or_else(|| {

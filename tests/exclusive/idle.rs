@@ -1,8 +1,5 @@
-//! Our threads sleep while nothing is polled. A test binary of its own: it looks
-//! for all of them in the process.
+//! The crate's threads sleep while nothing is polled.
 #![cfg(target_os = "linux")]
-
-mod support;
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,10 +7,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use support::{DEADLINE, Server, serve_axum, wait_for};
 use tower_runtime_health::RuntimeHealth;
 
-/// Our threads' names as the kernel keeps them, at most 15 bytes, sorted.
+use crate::isolation::own_process;
+use crate::support::{self, DEADLINE, Server, wait_for};
+
+/// The names of the crate's threads as the kernel keeps them (at most 15 bytes), sorted.
 const OURS: [&str; 5] = [
     "health-exporter",
     "health-offload",
@@ -22,9 +21,8 @@ const OURS: [&str; 5] = [
     "health-watchdog",
 ];
 
-/// The folders of our threads, once all of them run and no other thread bears a name
-/// of theirs: a thread names itself, and until then it has the name of the one that
-/// started it.
+/// Returns the directories of the crate's threads once exactly these have their names. A thread
+/// names itself; until then it has the name of the thread that started it.
 fn ours() -> Option<Vec<PathBuf>> {
     let tasks = fs::read_dir("/proc/self/task").unwrap();
     let named = tasks.filter_map(|task| {
@@ -39,7 +37,7 @@ fn ours() -> Option<Vec<PathBuf>> {
     all.then(|| named.into_iter().map(|(_, task)| task).collect())
 }
 
-/// How often threads were scheduled out: each is a wake-up that has ended.
+/// How often the threads were scheduled out, which ends each wake-up.
 fn switches(tasks: &[PathBuf]) -> u64 {
     let of_line = |line: &str| -> u64 {
         let count = line.split_whitespace().last();
@@ -54,36 +52,39 @@ fn switches(tasks: &[PathBuf]) -> u64 {
 }
 
 #[test]
-fn no_thread_of_ours_wakes_while_nothing_is_polled() {
-    let router = Router::new().route("/", get(|| async {})).route(
-        "/late",
-        get(|| async { std::thread::sleep(Duration::from_millis(50)) }),
+fn the_threads_sleep_while_nothing_is_polled_and_wake_for_the_next_poll() {
+    own_process(
+        "idle::the_threads_sleep_while_nothing_is_polled_and_wake_for_the_next_poll",
+        || {
+            let router = Router::new().route("/", get(|| async {})).route(
+                "/late",
+                get(|| async { std::thread::sleep(Duration::from_millis(50)) }),
+            );
+            let server = Server::axum(RuntimeHealth::builder(), router);
+            let mut found = None;
+            wait_for(DEADLINE, || {
+                found = ours();
+                found.is_some()
+            });
+            let ours = found.unwrap();
+            let late = || -> u64 {
+                let findings = server.health().findings();
+                let late = findings.iter().filter(|finding| &*finding.route == "/late");
+                late.map(|finding| finding.polls).sum()
+            };
+            for _ in 0..3 {
+                assert_eq!(support::get(server.addr(), "/").status, 200);
+                // Asleep: no wake-up within a second, in which the watchdog would tick 200 times.
+                wait_for(DEADLINE, || {
+                    let before = switches(&ours);
+                    std::thread::sleep(Duration::from_secs(1));
+                    switches(&ours) == before
+                });
+                // The next poll wakes the watchdog.
+                let before = late();
+                assert_eq!(support::get(server.addr(), "/late").status, 200);
+                wait_for(DEADLINE, || late() > before);
+            }
+        },
     );
-    let server = Server::layered(RuntimeHealth::builder(), |listener, layer| {
-        serve_axum(listener, router.layer(layer))
-    });
-    let mut found = None;
-    wait_for(DEADLINE, || {
-        found = ours();
-        found.is_some()
-    });
-    let ours = found.unwrap();
-    let late = || -> u64 {
-        let findings = server.health().findings();
-        let late = findings.iter().filter(|finding| &*finding.route == "/late");
-        late.map(|finding| finding.polls).sum()
-    };
-    for _ in 0..3 {
-        assert_eq!(support::get(server.addr(), "/").status, 200);
-        // Asleep: no wake-up in a whole second, in which it would tick 200 times.
-        wait_for(DEADLINE, || {
-            let before = switches(&ours);
-            std::thread::sleep(Duration::from_secs(1));
-            switches(&ours) == before
-        });
-        // And it wakes for the next poll.
-        let before = late();
-        assert_eq!(support::get(server.addr(), "/late").status, 200);
-        wait_for(DEADLINE, || late() > before);
-    }
 }

@@ -1,23 +1,31 @@
-//! What the watchdog and the pool monitor see, and when. One test at a time: a test that
-//! blocks workers or fills a pool takes the processors from any other, and threads of a
-//! runtime with tokio's default names count for every pool in the process.
+//! Tests that nothing may disturb: what the watchdog and the pool monitor see, and when, and
+//! what the process as a whole has or does.
+//!
+//! This is a binary of its own because its tests must not run beside others. A test that blocks
+//! workers or fills a pool takes CPU time from every other one, and the pool monitor counts
+//! threads by name over the whole process. So its tests run one at a time, whatever
+//! `--test-threads` says: each holds [`isolation::exclusive`]. A test that also needs a fresh
+//! process (for a log subscriber, a limit on descriptors, a count of the process's threads, or
+//! to have the only instance) runs in a child, by [`isolation::own_process`].
 
+mod assertion;
 mod blocking_pool;
 mod blocking_wrapper;
+mod descriptors;
+mod gate;
+mod idle;
+mod isolation;
+mod log;
+mod pool_events;
 mod pool_saturated;
 mod pool_stuck;
 mod pool_threads;
 mod runtime;
+mod shutdown;
 mod stuck;
+mod subscriber;
 #[path = "../support/mod.rs"]
 mod support;
+mod unattributed;
 mod watchdog;
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Held by each test from its beginning to its end. A test that failed has not left
-/// anything that the next one could be harmed by.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
-}
+mod watchdog_cost;

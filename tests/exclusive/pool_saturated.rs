@@ -1,18 +1,19 @@
-//! A blocking pool that is full says so, while it is, with who holds it: the
-//! table the field quotes, scaled down in time.
+//! A saturated blocking pool is reported while it is saturated, with the tasks that occupy it.
 
 use std::time::Duration;
 
-use crate::support::{
-    self, DEADLINE, Metrics, Server, fire, read_to_close, serve_axum, two_workers, wait_for,
-};
 use axum::Router;
 use axum::routing::get;
 use tower_runtime_health::{PoolFinding, PoolFindingKind, RuntimeHealth, spawn_blocking};
 
+use crate::isolation::exclusive;
+use crate::support::{
+    self, DEADLINE, Metrics, Server, fire, read_to_close, serve_axum, two_workers, wait_for,
+};
+
 const POOL: usize = 40;
 const REQUESTS: usize = 100;
-/// A task's length: waves are told apart by bucket bounds of 0.25 and 0.5 s.
+/// How long a task runs. The bucket bounds of 0.25 and 0.5 s tell its waves apart.
 const TASK: Duration = Duration::from_millis(350);
 
 const MAIN: [(&str, &str); 1] = [("runtime", "main")];
@@ -29,8 +30,7 @@ fn router() -> Router {
         .route("/idle", get(|| async {}))
 }
 
-/// Threads are counted by their name, which the tests of this process must not
-/// share.
+/// Threads are counted by name, so each test gives its runtime's threads a name of its own.
 fn serve(threads: &str) -> Server {
     serve_router(threads, router())
 }
@@ -49,8 +49,8 @@ fn of_pool(metrics: &Metrics, name: &str) -> Option<f64> {
     metrics.value(&format!("runtime_health_blocking_{name}"), &MAIN)
 }
 
-/// Sends so many requests at once and waits for all; gives the time it took
-/// and what `watch` has seen meanwhile.
+/// Sends [`REQUESTS`] requests at once and waits for all answers. Returns the time that took, and
+/// what `watch` returned meanwhile.
 #[expect(clippy::disallowed_methods, reason = "the clients' own time")]
 fn at_once<T>(server: &Server, path: &str, watch: impl FnOnce() -> T) -> (Duration, T) {
     let started = std::time::Instant::now();
@@ -69,8 +69,8 @@ fn saturated(server: &Server) -> Vec<PoolFinding> {
 }
 
 #[test]
-fn a_hundred_requests_on_forty_threads_are_seen_in_three_waves() {
-    let _alone = crate::alone();
+fn a_hundred_tasks_on_forty_threads_run_in_three_waves_and_saturate_the_pool() {
+    let _exclusive = exclusive();
     let server = serve("waves");
     assert_eq!(support::get(server.addr(), "/idle").status, 200);
     let (took, (peak, moving)) = at_once(&server, "/slow", || {
@@ -84,7 +84,7 @@ fn a_hundred_requests_on_forty_threads_are_seen_in_three_waves() {
             peak = (tasks("running"), tasks("queued"));
             peak == (40.0, 60.0)
         });
-        // The counter moves while it goes on.
+        // The counter increases during saturation.
         let mut moving = Vec::new();
         wait_for(DEADLINE, || {
             let metrics = server.metrics();
@@ -100,7 +100,7 @@ fn a_hundred_requests_on_forty_threads_are_seen_in_three_waves() {
             }
             moving.len() == 3
         });
-        // And the finding stands while it goes on.
+        // The finding is reported during saturation.
         wait_for(DEADLINE, || !saturated(&server).is_empty());
         let finding = saturated(&server).remove(0);
         assert!(!finding.is_over, "{finding}");
@@ -125,7 +125,7 @@ fn a_hundred_requests_on_forty_threads_are_seen_in_three_waves() {
     let lengths = took.as_secs_f64() / TASK.as_secs_f64();
     assert!((3.0..4.5).contains(&lengths), "{lengths} task lengths");
 
-    // Names that nobody has read before take their time, in a debug build.
+    // In a debug build it takes a while to read symbols for the first time.
     wait_for(DEADLINE, || {
         let has_names = |finding: &PoolFinding| {
             let mut examples = finding.examples.iter();
@@ -141,7 +141,7 @@ fn a_hundred_requests_on_forty_threads_are_seen_in_three_waves() {
     let finding = &findings[0];
     let text = finding.to_string();
     assert_eq!((finding.limit, finding.most_queued), (40, 60), "{text}");
-    // Until the last 20 begin.
+    // Saturation ends when the last 20 tasks start.
     let lasted = finding.lasted.as_secs_f64() / TASK.as_secs_f64();
     assert!(
         (1.5..3.0).contains(&lasted),
@@ -158,12 +158,12 @@ fn a_hundred_requests_on_forty_threads_are_seen_in_three_waves() {
         (seconds - expected).abs() < 0.1,
         "{seconds} s and {expected} s"
     );
-    // The tasks' sleep is not the handler's. (To start 40 threads may be.)
+    // The tasks' sleep is not attributed to the handler. (Starting 40 threads may be.)
     let slept = [("route", "/slow"), ("cause", "sleep")];
     let polls = "runtime_health_blocking_polls_total";
     assert_eq!(server.metrics().sum(polls, &slept), 0.0);
 
-    // Where stacks are read they show what the tasks are at, and where.
+    // Where stacks can be read, they show what the tasks do, and where.
     #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
     {
         let example = &finding.examples[0];
@@ -177,15 +177,15 @@ fn a_hundred_requests_on_forty_threads_are_seen_in_three_waves() {
     assert!((1.0..2.5).contains(&lengths), "{lengths} task lengths");
 }
 
-/// What an extractor does with a token: about a microsecond.
+/// Stands for an extractor that decodes a token: about a microsecond of work.
 fn decode(token: &[u8]) -> u64 {
     let step = |sum: u64, byte: &u8| sum.wrapping_mul(31).wrapping_add(u64::from(*byte));
     token.iter().fold(7, step)
 }
 
 #[test]
-fn short_work_costs_more_to_hand_over_than_to_do() {
-    let _alone = crate::alone();
+fn for_short_work_the_pools_queue_wait_exceeds_the_run_time() {
+    let _exclusive = exclusive();
     const TIMES: usize = 200;
     let token = b"eyJzdWIiOiI0MiIsImV4cCI6MTc2NDAwMDAwMH0";
     let router = Router::new()
@@ -229,8 +229,8 @@ fn short_work_costs_more_to_hand_over_than_to_do() {
 }
 
 #[test]
-fn findings_on_the_pool_are_served_as_json() {
-    let _alone = crate::alone();
+fn pool_findings_are_served_as_json() {
+    let _exclusive = exclusive();
     let server = serve("json");
     let (_, ()) = at_once(&server, "/slow", || {
         wait_for(DEADLINE, || !saturated(&server).is_empty());

@@ -1,15 +1,17 @@
-//! A pool that stands still, one that waits for itself, and tasks without end.
+//! A pool without progress, a deadlocked pool, and a task that does not end.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::support::{DEADLINE, two_workers, wait_for};
 use tokio::runtime::{Handle, Runtime};
 use tower_runtime_health::{
     Builder, PoolFinding, PoolFindingKind, RuntimeHealth, spawn_blocking_on,
 };
+
+use crate::isolation::exclusive;
+use crate::support::{DEADLINE, two_workers, wait_for};
 
 const POOL: usize = 3;
 
@@ -44,8 +46,8 @@ fn found(health: &RuntimeHealth, is_it: impl Fn(&PoolFinding) -> bool) -> PoolFi
 }
 
 #[test]
-fn a_pool_that_waits_for_itself_is_called_a_deadlock() {
-    let _alone = crate::alone();
+fn a_pool_whose_tasks_wait_for_queued_tasks_is_reported_as_deadlocked() {
+    let _exclusive = exclusive();
     let (runtime, health) = watched("deadlock", RuntimeHealth::builder());
     let (gates, inner) = (Gates::default(), runtime.handle().clone());
     let _entered = runtime.enter();
@@ -55,7 +57,7 @@ fn a_pool_that_waits_for_itself_is_called_a_deadlock() {
             health.spawn_blocking_as("outer", move || nested(&inner, &gates))
         })
         .collect();
-    // All threads are held before the first inner task is put there.
+    // All threads are occupied before the first inner task is queued.
     gates.open_when(POOL);
     let finding = found(&health, |finding| finding.no_progress.is_some());
     let text = finding.to_string();
@@ -71,7 +73,7 @@ fn a_pool_that_waits_for_itself_is_called_a_deadlock() {
         "{text}"
     );
     assert!(finding.advice().contains("inside a pool task"));
-    // Only an end from outside helps.
+    // Only an abort or a shutdown resolves a deadlock.
     for task in &outer {
         task.abort();
     }
@@ -79,14 +81,14 @@ fn a_pool_that_waits_for_itself_is_called_a_deadlock() {
     runtime.shutdown_background();
 }
 
-/// A pool task that waits for another one.
+/// A pool task that waits for another pool task.
 fn nested(inner: &Handle, gates: &Gates) {
     gates.wait();
     let task = spawn_blocking_on(inner, || 7);
     let _ = inner.block_on(task);
 }
 
-/// Lets all go when as many wait.
+/// Releases all waiting tasks at once, when as many wait as expected.
 #[derive(Clone, Default)]
 struct Gates(Arc<Mutex<Vec<Sender<()>>>>);
 
@@ -105,8 +107,8 @@ impl Gates {
 }
 
 #[test]
-fn a_pool_in_which_nothing_moves_is_said_to_make_no_progress() {
-    let _alone = crate::alone();
+fn a_pool_without_progress_is_reported_as_such_and_not_as_a_deadlock() {
+    let _exclusive = exclusive();
     let (runtime, health) = watched("standstill", RuntimeHealth::builder());
     let (gate, wait) = channel::<()>();
     let wait = Arc::new(Mutex::new(wait));
@@ -128,8 +130,8 @@ fn hold(wait: &Mutex<Receiver<()>>) {
 }
 
 #[test]
-fn sleeping_tasks_make_progress() {
-    let _alone = crate::alone();
+fn a_saturated_pool_of_sleeping_tasks_makes_progress() {
+    let _exclusive = exclusive();
     let (runtime, health) = watched("sleepers", RuntimeHealth::builder());
     let _entered = runtime.enter();
     let tasks: Vec<_> = (0..2 * POOL)
@@ -144,8 +146,8 @@ fn sleeping_tasks_make_progress() {
 }
 
 #[test]
-fn a_task_without_end_is_a_finding_with_its_place() {
-    let _alone = crate::alone();
+fn a_task_that_does_not_end_is_a_finding_with_its_place() {
+    let _exclusive = exclusive();
     let options = RuntimeHealth::builder().long_blocking_task(Duration::from_millis(300));
     let (runtime, health) = watched("endless", options);
     let (gate, wait) = channel::<()>();

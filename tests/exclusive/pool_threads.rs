@@ -1,21 +1,23 @@
-//! How many threads a blocking pool has and who of them is idle, on stable
-//! tokio; several runtimes; ends.
+//! How many threads a blocking pool has and how many of them are idle, on stable tokio, for one
+//! runtime and for several.
 #![cfg(target_os = "linux")]
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::support::{DEADLINE, LOOPBACK, Metrics, scrape, two_workers, wait_for};
 use tokio::runtime::Runtime;
 use tower_runtime_health::RuntimeHealth;
+
+use crate::isolation::exclusive;
+use crate::support::{DEADLINE, LOOPBACK, Metrics, scrape, two_workers, wait_for};
 
 fn of_pool(metrics: &Metrics, runtime: &str, name: &str) -> Option<f64> {
     let labels = [("runtime", runtime)];
     metrics.value(&format!("runtime_health_blocking_{name}"), &labels)
 }
 
-/// Keeps pool threads busy until it is dropped.
+/// Pool tasks that run until this is dropped.
 struct Busy(#[expect(dead_code, reason = "ends the tasks when dropped")] Vec<Sender<()>>);
 
 fn keep_busy(runtime: &Runtime, tasks: usize) -> Busy {
@@ -38,7 +40,7 @@ fn keep_busy(runtime: &Runtime, tasks: usize) -> Busy {
 
 #[test]
 fn threads_of_a_configured_runtime_are_counted_exactly() {
-    let _alone = crate::alone();
+    let _exclusive = exclusive();
     let health = RuntimeHealth::builder()
         .max_blocking_threads(7)
         .without_runtime()
@@ -69,26 +71,26 @@ fn threads_of_a_configured_runtime_are_counted_exactly() {
     assert_eq!(threads(), Some(5.0));
     let idle = || of_pool(&scrape(exporter), "main", "threads_idle");
     wait_for(DEADLINE, || idle() == Some(0.0));
-    // The limit is set on tokio's builder, too.
+    // `configure_runtime` set the limit on tokio's builder, too.
     let more = keep_busy(&runtime, 2);
     drop(runtime.spawn_blocking(|| ()));
     assert_eq!(threads(), Some(7.0));
     drop((busy, more));
     wait_for(DEADLINE, || threads() == Some(0.0));
     drop(runtime);
-    // Two workers and seven pool threads; a probe that came late starts one more.
+    // Two workers and seven pool threads. A late probe can start one more.
     let [started, stopped] = *own.lock().unwrap();
     assert!(
         started >= 9 && started == stopped,
         "{started} and {stopped}"
     );
-    // It has shut down: nothing is said of it any more.
+    // After its shutdown the runtime is no longer reported.
     wait_for(DEADLINE, || threads().is_none());
 }
 
 #[test]
-fn hooks_set_over_ours_leave_the_bound_by_names() {
-    let _alone = crate::alone();
+fn if_the_hooks_are_overwritten_threads_are_counted_by_name() {
+    let _exclusive = exclusive();
     let health = RuntimeHealth::builder()
         .without_runtime()
         .serve_metrics(LOOPBACK)
@@ -108,8 +110,8 @@ fn hooks_set_over_ours_leave_the_bound_by_names() {
 }
 
 #[test]
-fn threads_of_any_runtime_are_counted_by_name() {
-    let _alone = crate::alone();
+fn threads_of_an_unconfigured_runtime_are_counted_by_name() {
+    let _exclusive = exclusive();
     let runtime = two_workers()
         .thread_name("by-name-of-twenty-bytes")
         .enable_all()
@@ -135,8 +137,8 @@ fn threads_of_any_runtime_are_counted_by_name() {
 }
 
 #[test]
-fn runtimes_are_told_apart_and_a_current_thread_one_has_no_workers() {
-    let _alone = crate::alone();
+fn each_runtimes_pool_is_counted_apart_and_a_current_thread_runtime_has_no_workers() {
+    let _exclusive = exclusive();
     let health = RuntimeHealth::builder()
         .max_blocking_threads(4)
         .without_runtime()
@@ -168,8 +170,8 @@ fn runtimes_are_told_apart_and_a_current_thread_one_has_no_workers() {
 }
 
 #[test]
-fn work_of_tokio_fs_shows_in_threads_and_probe() {
-    let _alone = crate::alone();
+fn tasks_of_tokio_fs_show_in_the_thread_count_and_the_probe() {
+    let _exclusive = exclusive();
     let runtime = two_workers()
         .thread_name("files")
         .max_blocking_threads(2)
@@ -193,10 +195,10 @@ fn work_of_tokio_fs_shows_in_threads_and_probe() {
             .status()
             .unwrap();
         assert!(made.success());
-        // Opening a pipe waits for its other end.
+        // Opening a named pipe blocks until its other end is opened.
         drop(runtime.spawn(tokio::fs::read(pipe.clone())));
     }
-    // Two hold the pool, the third waits, and so does the probe.
+    // Two of the reads occupy the pool. The third is queued, and so is the probe.
     wait_for(DEADLINE, || {
         let metrics = scrape(exporter);
         let of = |name| of_pool(&metrics, "main", name);

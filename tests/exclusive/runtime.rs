@@ -1,19 +1,19 @@
-//! tokio's own figures, and the scheduler lag.
+//! Figures of tokio runtimes, and the scheduler lag.
 
 use std::time::Duration;
 
-use crate::support::{self, DEADLINE, LOOPBACK, Server, scrape, serve_axum, two_workers, wait_for};
 use axum::Router;
 use axum::routing::get;
 use tower_runtime_health::RuntimeHealth;
 
+use crate::isolation::exclusive;
+use crate::support::{self, DEADLINE, LOOPBACK, Server, scrape, two_workers, wait_for};
+
 #[test]
 fn a_runtime_shows_its_workers_tasks_and_queue() {
-    let _alone = crate::alone();
+    let _exclusive = exclusive();
     let router = Router::new().route("/", get(|| async {}));
-    let server = Server::layered(RuntimeHealth::builder(), |listener, layer| {
-        serve_axum(listener, router.layer(layer))
-    });
+    let server = Server::axum(RuntimeHealth::builder(), router);
     let main = [("runtime", "main")];
     let metrics = server.metrics();
     assert_eq!(metrics.value("runtime_health_workers", &main), Some(2.0));
@@ -41,15 +41,13 @@ fn a_runtime_shows_its_workers_tasks_and_queue() {
 
 #[test]
 fn the_lag_grows_while_every_worker_is_stuck() {
-    let _alone = crate::alone();
+    let _exclusive = exclusive();
     let router = Router::new().route(
         "/stuck",
         get(|| async { std::thread::sleep(Duration::from_millis(400)) }),
     );
     let options = RuntimeHealth::builder().scheduler_lag_interval(Duration::from_millis(10));
-    let server = Server::layered(options, |listener, layer| {
-        serve_axum(listener, router.layer(layer))
-    });
+    let server = Server::axum(options, router);
     let lag = |le: &str| {
         let labels = [("runtime", "main"), ("le", le)];
         server
@@ -57,7 +55,7 @@ fn the_lag_grows_while_every_worker_is_stuck() {
             .value("runtime_health_scheduler_lag_seconds_bucket", &labels)
             .unwrap()
     };
-    // Also without requests: a probe goes out with each scrape.
+    // Each scrape sends a probe, also without requests.
     wait_for(DEADLINE, || lag("+Inf") >= 3.0);
     wait_for(DEADLINE, || {
         std::thread::scope(|scope| {
@@ -70,8 +68,8 @@ fn the_lag_grows_while_every_worker_is_stuck() {
 }
 
 #[test]
-fn given_runtimes_are_told_apart_and_let_go_when_they_shut_down() {
-    let _alone = crate::alone();
+fn each_observed_runtime_is_reported_by_name_until_it_has_shut_down() {
+    let _exclusive = exclusive();
     let blue = two_workers().build().unwrap();
     let green = tokio::runtime::Builder::new_current_thread()
         .build()
@@ -90,7 +88,7 @@ fn given_runtimes_are_told_apart_and_let_go_when_they_shut_down() {
     let workers =
         |name: &str| scrape(exporter).value("runtime_health_workers", &[("runtime", name)]);
     assert_eq!((workers("blue"), workers("green")), (Some(2.0), Some(1.0)));
-    // A probe is out to each; one of the runtimes never polls it.
+    // Each runtime has an outstanding probe. One of the runtimes never polls it.
     drop(green);
     wait_for(DEADLINE, || workers("green").is_none());
     blue.shutdown_background();
@@ -102,14 +100,12 @@ fn given_runtimes_are_told_apart_and_let_go_when_they_shut_down() {
 }
 
 #[test]
-fn the_further_figures_are_there_exactly_with_tokio_unstable() {
-    let _alone = crate::alone();
+fn the_unstable_figures_exist_exactly_with_tokio_unstable() {
+    let _exclusive = exclusive();
     use tower_runtime_health::names::{Available, METRICS};
 
     let router = Router::new().route("/", get(|| async {}));
-    let server = Server::layered(RuntimeHealth::builder(), |listener, layer| {
-        serve_axum(listener, router.layer(layer))
-    });
+    let server = Server::axum(RuntimeHealth::builder(), router);
     assert_eq!(support::get(server.addr(), "/").status, 200);
     let metrics = server.metrics();
     for metric in METRICS

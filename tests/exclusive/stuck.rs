@@ -1,23 +1,23 @@
-//! Every worker is stuck, and the exporter answers.
-#![allow(clippy::disallowed_methods, reason = "that law is for the library")]
+//! The exporter while every worker is stuck.
+#![allow(clippy::disallowed_methods, reason = "a test may read the clock")]
 
 use std::time::{Duration, Instant};
 
-use crate::support::{self, DEADLINE, Server, connect, serve_axum, wait_for};
 use axum::Router;
 use axum::routing::get;
 use tower_runtime_health::RuntimeHealth;
 
+use crate::isolation::exclusive;
+use crate::support::{self, DEADLINE, Server, connect, wait_for};
+
 #[test]
 fn the_exporter_answers_within_50_ms_while_every_worker_is_stuck() {
-    let _alone = crate::alone();
+    let _exclusive = exclusive();
     let router = Router::new().route(
         "/stuck",
         get(|| async { std::thread::sleep(Duration::from_secs(6)) }),
     );
-    let server = Server::layered(RuntimeHealth::builder(), |listener, layer| {
-        serve_axum(listener, router.layer(layer))
-    });
+    let server = Server::axum(RuntimeHealth::builder(), router);
     let clients: Vec<_> = (0..4)
         .map(|_| {
             let mut stream = connect(server.addr());
@@ -53,7 +53,7 @@ fn the_exporter_answers_within_50_ms_while_every_worker_is_stuck() {
         "answered in {answered:?}"
     );
 
-    // The watchdog has read the service's symbols by then.
+    // By then the watchdog has read the process's symbols.
     wait_for(DEADLINE, || {
         let findings = server.health().findings();
         findings.first().is_some_and(|seen| seen.running == 2)

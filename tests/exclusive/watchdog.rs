@@ -1,40 +1,21 @@
-//! What the watchdog sees, and when.
+//! What the watchdog reports, and when.
 
 use std::convert::Infallible;
-use std::io::Write;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::support::{self, DEADLINE, Server, fire, serve_axum, wait_for};
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use bytes::Bytes;
 use http_body::Frame;
-use tower_runtime_health::{Builder, Cause, Finding, Phase, RuntimeHealth};
+use tower_runtime_health::{Cause, Finding, Phase, RuntimeHealth};
 
-/// Blocks whoever calls `wait` until the test opens it.
-#[derive(Clone)]
-struct Gate(Arc<Mutex<mpsc::Receiver<()>>>);
-
-impl Gate {
-    fn new() -> (mpsc::Sender<()>, Self) {
-        let (open, gate) = mpsc::channel();
-        (open, Self(Arc::new(Mutex::new(gate))))
-    }
-
-    fn wait(&self) {
-        let _ = self.0.lock().unwrap().recv_timeout(DEADLINE);
-    }
-}
-
-fn serve(options: Builder, router: Router) -> Server {
-    Server::layered(options, |listener, layer| {
-        serve_axum(listener, router.layer(layer))
-    })
-}
+use crate::gate::Gate;
+use crate::isolation::exclusive;
+use crate::log;
+use crate::support::{self, DEADLINE, Server, fire, wait_for};
 
 fn finding(server: &Server, route: &str) -> Option<Finding> {
     server
@@ -44,44 +25,16 @@ fn finding(server: &Server, route: &str) -> Option<Finding> {
         .find(|finding| &*finding.route == route)
 }
 
-/// Everything this process has logged.
-fn log() -> &'static Mutex<Vec<u8>> {
-    static LOG: OnceLock<&'static Mutex<Vec<u8>>> = OnceLock::new();
-    LOG.get_or_init(|| {
-        let log: &Mutex<Vec<u8>> = Box::leak(Box::default());
-        tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_writer(move || Writer(log))
-            .init();
-        log
-    })
-}
-
-struct Writer(&'static Mutex<Vec<u8>>);
-
-impl Write for Writer {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 fn logged(route: &str) -> Vec<String> {
-    let log = String::from_utf8(log().lock().unwrap().clone()).unwrap();
-    let route = format!("route=\"{route}\"");
-    log.lines()
-        .filter(|line| line.contains(&route))
-        .map(str::to_owned)
-        .collect()
+    log::lines(&[&format!("route=\"{route}\"")])
 }
 
 #[test]
-fn a_blocking_poll_is_seen_while_it_runs_and_counted_when_it_ends() {
-    let _alone = crate::alone();
-    log();
-    let (open, gate) = Gate::new();
+fn a_blocking_poll_is_reported_while_it_runs_and_counted_when_it_ends() {
+    let _exclusive = exclusive();
+    log::collect();
+    let gate = Gate::default();
+    let opened = gate.clone();
     let router = Router::new().route(
         "/gate/{id}",
         get(move || async move {
@@ -90,7 +43,7 @@ fn a_blocking_poll_is_seen_while_it_runs_and_counted_when_it_ends() {
         }),
     );
     let options = RuntimeHealth::builder().log_interval(Duration::ZERO);
-    let server = serve(options, router);
+    let server = Server::axum(options, router);
     let client = fire(&server, "/gate/7");
 
     let route = [("route", "/gate/{id}")];
@@ -100,14 +53,12 @@ fn a_blocking_poll_is_seen_while_it_runs_and_counted_when_it_ends() {
             metrics.value("runtime_health_longest_stall_seconds", &[]),
         )
     };
-    // Longer than any of its other polls, which a starved machine can make
-    // long, too.
+    // The stall is longer than any other poll of this request can become on a starved machine.
     wait_for(DEADLINE, || {
         let (polls, longest) = stalled(&server.metrics());
         polls == Some(1.0) && longest > Some(0.2)
     });
-    // A starved machine can make other polls of it long, too; they are not of
-    // this cause.
+    // On a starved machine, other polls of the request can be long, too. They have another cause.
     let gate = || {
         let findings = server.health().findings();
         let mut locks = findings
@@ -146,7 +97,7 @@ fn a_blocking_poll_is_seen_while_it_runs_and_counted_when_it_ends() {
     let name = "runtime_health_blocking_polls_total";
     assert_eq!(server.metrics().value(name, &labels), None, "not ended yet");
 
-    open.send(()).unwrap();
+    opened.open();
     let metrics = support::settled(&server, 1);
     assert_eq!(metrics.value(name, &labels), Some(1.0));
     wait_for(DEADLINE, || {
@@ -165,39 +116,39 @@ fn a_blocking_poll_is_seen_while_it_runs_and_counted_when_it_ends() {
 }
 
 #[test]
-fn findings_and_counters_agree_on_polls_that_ended_before_a_look() {
-    let _alone = crate::alone();
-    log();
+fn findings_and_counters_agree_on_polls_that_ended_before_the_watchdog_looked() {
+    let _exclusive = exclusive();
+    log::collect();
     let router = Router::new().route(
         "/short",
         get(|| async { std::thread::sleep(Duration::from_millis(2)) }),
     );
-    let server = serve(
+    let server = Server::axum(
         RuntimeHealth::builder().threshold(Duration::from_millis(1)),
         router,
     );
     for _ in 0..40 {
         assert_eq!(support::get(server.addr(), "/short").status, 200);
     }
-    // Those that nobody has looked at are counted when their causes are known. On
-    // a starved machine there are some more.
+    // A poll that the watchdog did not look at is counted when its cause is known. On a starved
+    // machine there are more than 40.
     wait_for(DEADLINE, || {
         let metrics = support::settled(&server, 40);
         let counted = metrics.sum("runtime_health_blocking_polls_total", &[]);
-        // The watchdog reads its symbols first, and then finds so many notes only.
+        // While the watchdog reads symbols, the notes of ended polls can overflow.
         let lost = metrics.sum("runtime_health_findings_dropped_total", &[]);
         let findings = server.health().findings();
         let polls: u64 = findings.iter().map(|seen| seen.polls).sum();
         let is_over = findings.iter().all(|seen| seen.running == 0);
         counted >= 40.0 && polls as f64 + lost == counted && is_over
     });
-    // Each cause is a finding of its own, and its place may be known later.
+    // Each cause is a finding of its own. A finding is logged again once its place is known.
     let (events, findings) = (logged("/short").len(), server.health().findings().len());
     let limit = 1..=2 * findings;
     assert!(limit.contains(&events), "limited to one event a minute");
 }
 
-/// A body that blocks in its poll, once.
+/// A body whose first poll blocks.
 struct BlockingBody(Option<Gate>);
 
 impl http_body::Body for BlockingBody {
@@ -216,11 +167,12 @@ impl http_body::Body for BlockingBody {
 }
 
 #[test]
-fn a_body_that_blocks_is_seen_in_its_phase() {
-    let _alone = crate::alone();
-    let (open, gate) = Gate::new();
+fn a_body_that_blocks_is_reported_with_phase_body() {
+    let _exclusive = exclusive();
+    let gate = Gate::default();
+    let opened = gate.clone();
     let body = move || async move { Body::new(BlockingBody(Some(gate))) };
-    let server = serve(
+    let server = Server::axum(
         RuntimeHealth::builder(),
         Router::new().route("/body", get(body)),
     );
@@ -228,7 +180,7 @@ fn a_body_that_blocks_is_seen_in_its_phase() {
     wait_for(DEADLINE, || {
         finding(&server, "/body").is_some_and(|seen| seen.running == 1 && seen.phase == Phase::Body)
     });
-    open.send(()).unwrap();
+    opened.open();
     wait_for(DEADLINE, || {
         finding(&server, "/body").is_some_and(|seen| seen.running == 0)
     });
@@ -236,9 +188,10 @@ fn a_body_that_blocks_is_seen_in_its_phase() {
 }
 
 #[test]
-fn a_middleware_that_blocks_before_it_returns_a_future_is_seen_as_call() {
-    let _alone = crate::alone();
-    let (open, gate) = Gate::new();
+fn a_service_that_blocks_before_it_returns_a_future_is_reported_with_phase_call() {
+    let _exclusive = exclusive();
+    let gate = Gate::default();
+    let opened = gate.clone();
     let router = Router::new().route("/call", get(|| async {}));
     let blocking = tower::util::MapRequest::new(router, move |request: http::Request<_>| {
         gate.wait();
@@ -252,7 +205,7 @@ fn a_middleware_that_blocks_before_it_returns_a_future_is_seen_as_call() {
     wait_for(DEADLINE, || {
         finding(&server, "/call").is_some_and(|seen| seen.running == 1 && seen.phase == Phase::Call)
     });
-    open.send(()).unwrap();
+    opened.open();
     wait_for(DEADLINE, || {
         finding(&server, "/call").is_some_and(|seen| seen.running == 0)
     });

@@ -1,15 +1,14 @@
-//! The exporter over real sockets: pages, encodings, limits, bad clients.
+//! The exporter over real sockets: pages, encodings, limits, malformed requests.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::support::{
-    self, DEADLINE, LOOPBACK, Metrics, Server, connect, exchange, scrape, serve_axum, wait_for,
-};
 use axum::Router;
 use axum::routing::get;
 use tower_runtime_health::{Detail, Family, RuntimeHealth, names};
+
+use crate::support::{self, DEADLINE, Metrics, Server, connect, exchange, wait_for};
 
 fn server(options: tower_runtime_health::Builder) -> Server {
     let router = Router::new()
@@ -24,9 +23,7 @@ fn server(options: tower_runtime_health::Builder) -> Server {
                 tower_runtime_health::spawn_blocking(|| ()).await.unwrap();
             }),
         );
-    let server = Server::layered(options, |listener, layer| {
-        serve_axum(listener, router.layer(layer))
-    });
+    let server = Server::axum(options, router);
     for path in ["/users/1", "/users/2", "/pool", "/nowhere"] {
         support::get(server.addr(), path);
     }
@@ -52,7 +49,7 @@ fn answer(server: &Server, request: &str) -> (String, Vec<u8>) {
 }
 
 #[test]
-fn the_metrics_page_is_prometheus_text_and_packed_when_asked() {
+fn the_metrics_page_is_prometheus_text_and_compressed_on_request() {
     let server = server(RuntimeHealth::builder());
     let (head, plain) = answer(&server, "GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
@@ -83,14 +80,14 @@ fn the_metrics_page_is_prometheus_text_and_packed_when_asked() {
 }
 
 #[test]
-fn every_family_on_the_page_is_in_the_table_and_the_other_way_round() {
+fn the_page_has_exactly_the_families_of_the_metrics_table() {
     let server = server(RuntimeHealth::builder().schedule_delay_sampling(1));
-    // Each scrape sends a probe; the next one shows it.
+    // Each scrape sends a probe, whose delay the next scrape shows.
     let page = || support::get(exporter(&server), "/metrics").body;
     wait_for(DEADLINE, || {
         let lag = "runtime_health_scheduler_lag_seconds_count";
         let metrics = Metrics::parse(&page());
-        // What idle threads of a pool look like is known a moment after the start.
+        // The idle signature of pool threads is learned a moment after the start.
         let idle = metrics.with("runtime_health_blocking_threads_idle", &[]);
         idle.count() > 0 && metrics.sum(lag, &[]) > 0.0
     });
@@ -140,7 +137,7 @@ fn every_family_on_the_page_is_in_the_table_and_the_other_way_round() {
 }
 
 #[test]
-fn other_pages_paths_and_methods_are_answered_plainly() {
+fn other_pages_paths_and_methods_get_the_right_status_and_type() {
     let server = server(RuntimeHealth::builder());
     let (head, index) = answer(&server, "GET / HTTP/1.1\r\nhost: x\r\n\r\n");
     assert!(head.contains("text/html"), "{head}");
@@ -168,7 +165,7 @@ fn other_pages_paths_and_methods_are_answered_plainly() {
 }
 
 #[test]
-fn malformed_requests_get_a_4xx_and_nothing_else_suffers() {
+fn malformed_requests_get_a_4xx_and_the_exporter_still_answers() {
     let server = server(RuntimeHealth::builder());
     let (head, _) = answer(&server, "NOT HTTP\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
@@ -182,9 +179,9 @@ fn malformed_requests_get_a_4xx_and_nothing_else_suffers() {
 }
 
 #[test]
-fn silent_clients_are_bounded_in_number_and_time() {
+fn silent_clients_are_limited_in_number_and_time() {
     let server = server(RuntimeHealth::builder());
-    // More than there are places, each with half a request.
+    // More connections than the limit, each with half a request.
     let mut silent: Vec<_> = (0..40)
         .map(|_| {
             let mut stream = connect(exporter(&server));
@@ -192,7 +189,7 @@ fn silent_clients_are_bounded_in_number_and_time() {
             stream
         })
         .collect();
-    // Their time runs out, and the places are free again.
+    // They time out, and new connections are accepted again.
     for stream in &mut silent {
         support::read_to_close(stream);
     }
@@ -231,74 +228,4 @@ fn detail_decides_what_is_exported() {
         0
     );
     assert!(off.with("runtime_health_requests_total", &[]).count() > 0);
-}
-
-#[test]
-fn collectors_share_a_registry_under_different_namespaces() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    let start = |namespace: &str| {
-        let options = RuntimeHealth::builder().namespace(namespace);
-        options
-            .observe_runtime(runtime.handle(), "main")
-            .start()
-            .unwrap()
-    };
-    let (red, blue) = (start("red"), start("blue_2"));
-    let registry = prometheus::Registry::new();
-    registry.register(Box::new(red.collector())).unwrap();
-    registry.register(Box::new(blue.collector())).unwrap();
-    assert!(
-        registry.register(Box::new(red.collector())).is_err(),
-        "registered twice"
-    );
-    let page = prometheus::TextEncoder::new()
-        .encode_to_string(&registry.gather())
-        .unwrap();
-    let metrics = Metrics::parse(&page);
-    for namespace in ["red", "blue_2"] {
-        assert_eq!(metrics.sum(&format!("{namespace}_build_info"), &[]), 1.0);
-    }
-    assert!(red.render().contains("red_build_info{"));
-}
-
-#[test]
-fn two_instances_work_side_by_side() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    let start = || {
-        let options = RuntimeHealth::builder().serve_metrics(LOOPBACK);
-        options
-            .observe_runtime(runtime.handle(), "main")
-            .start()
-            .unwrap()
-    };
-    let (one, two) = (start(), start());
-    let both = tower::ServiceBuilder::new()
-        .layer(one.layer().route_by(|_| Some("/one".into())))
-        .layer(two.layer().route_by(|_| Some("/two".into())))
-        .service_fn(|_: http::Request<()>| async {
-            Ok::<_, std::convert::Infallible>(http::Response::new(String::new()))
-        });
-    for _ in 0..3 {
-        let request = http::Request::new(());
-        drop(
-            runtime
-                .block_on(tower::ServiceExt::oneshot(both.clone(), request))
-                .unwrap(),
-        );
-    }
-    for (health, route, other) in [(&one, "/one", "/two"), (&two, "/two", "/one")] {
-        let metrics = scrape(health.metrics_addr().unwrap());
-        let ended = |route| metrics.sum("runtime_health_requests_total", &[("route", route)]);
-        assert_eq!((ended(route), ended(other)), (3.0, 0.0));
-        let polls = [("route", route)];
-        // The call and the future's poll; the body is empty.
-        assert_eq!(
-            metrics.sum("runtime_health_poll_duration_seconds_count", &polls),
-            6.0
-        );
-    }
 }

@@ -1,5 +1,8 @@
-//! What goes wrong around the layer, and what then happens.
-#![allow(clippy::disallowed_methods, reason = "that law is for the library")]
+//! Invalid options, panics, and requests that are dropped at odd moments.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test may start an unnamed thread"
+)]
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -7,14 +10,15 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::support::{
-    self, DEADLINE, LOOPBACK, Outcomes, Server, connect, scrape, serve_axum, wait_for,
-};
 use axum::Router;
 use axum::routing::get;
 use http::{Request, Response};
 use tower::{Layer, Service, ServiceExt};
 use tower_runtime_health::{Builder, Error, RuntimeHealth};
+
+use crate::support::{
+    self, DEADLINE, LOOPBACK, Outcomes, Server, connect, scrape, serve_axum, wait_for,
+};
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
@@ -23,7 +27,7 @@ fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// With its exporter on a free port.
+/// An instance with its exporter on a free port.
 fn health(runtime: &tokio::runtime::Runtime) -> RuntimeHealth {
     let options = RuntimeHealth::builder().serve_metrics(LOOPBACK);
     options
@@ -100,7 +104,7 @@ fn an_address_in_use_is_named_and_nothing_is_left_running() {
     assert!(error.is_bind());
     assert!(error.to_string().contains(&addr.to_string()), "{error}");
     drop(taken);
-    // The refused attempt holds neither the port nor the runtime.
+    // The failed start holds neither the port nor the runtime.
     let health = start().unwrap();
     assert_eq!(health.metrics_addr(), Some(addr));
 }
@@ -111,23 +115,15 @@ fn a_handler_that_panics_is_an_error_and_leaves_no_slot_entered() {
         "/panics",
         get(|| async { std::panic::resume_unwind(Box::new("on purpose")) as () }),
     );
-    let server = Server::layered(RuntimeHealth::builder(), |listener, layer| {
-        serve_axum(listener, router.layer(layer))
-    });
+    let server = Server::axum(RuntimeHealth::builder(), router);
     for _ in 0..4 {
         let answer = support::exchange(server.addr(), b"GET /panics HTTP/1.1\r\nhost: x\r\n\r\n");
         assert_eq!(answer, b"");
     }
     let metrics = support::settled(&server, 4);
     let ended = Outcomes::of(&metrics);
-    assert_eq!(
-        ended,
-        Outcomes {
-            error: 4,
-            ..Outcomes::default()
-        }
-    );
-    // Long after: a slot left entered would be a stall by now.
+    assert_eq!(ended, Outcomes::error(4));
+    // A slot that is still entered would be a stall by now.
     std::thread::sleep(Duration::from_millis(30));
     assert_eq!(
         server.metrics().sum("runtime_health_stalled_polls", &[]),
@@ -149,27 +145,27 @@ fn requests_dropped_at_any_point_are_cancelled_once() {
         }));
     let mut cx = Context::from_waker(Waker::noop());
     let ended = || Outcomes::of(&page(&health));
-    let cancelled = |cancelled| Outcomes {
-        cancelled,
-        ..Outcomes::default()
-    };
 
     drop(service.call(Request::new(true)));
-    assert_eq!(ended(), cancelled(1), "before its first poll");
+    assert_eq!(ended(), Outcomes::cancelled(1), "before its first poll");
     {
         let mut future = pin!(service.call(Request::new(true)));
         assert!(future.as_mut().poll(&mut cx).is_pending());
     }
-    assert_eq!(ended(), cancelled(2), "after a poll");
+    assert_eq!(ended(), Outcomes::cancelled(2), "after a poll");
     {
         let mut future = pin!(service.call(Request::new(false)));
         let Poll::Ready(response) = future.as_mut().poll(&mut cx) else {
             panic!("pending")
         };
         drop(response);
-        assert_eq!(ended(), cancelled(3), "with its body unread");
+        assert_eq!(ended(), Outcomes::cancelled(3), "with its body unread");
     }
-    assert_eq!(ended(), cancelled(3), "the future holds nothing any more");
+    assert_eq!(
+        ended(),
+        Outcomes::cancelled(3),
+        "the finished future is not counted again"
+    );
     let in_flight = page(&health).sum("runtime_health_requests_in_flight", &[]);
     assert_eq!(in_flight, 0.0);
 }
@@ -190,7 +186,7 @@ fn a_layer_inside_another_one_counts_nothing_twice() {
     assert_eq!(Outcomes::of(&metrics).total(), 3);
     let routes = metrics.label_values("runtime_health_requests_total", "route");
     assert_eq!(routes, ["/outer/inner/{id}"]);
-    // `call`, the future, the body's frame: once each.
+    // One poll each for `call`, the future and the body's frame.
     let polls = metrics.sum("runtime_health_poll_duration_seconds_count", &[]);
     assert_eq!(polls, 9.0);
 }
@@ -206,7 +202,7 @@ fn a_request_that_moves_out_of_an_outer_poll_is_timed_where_it_is_polled() {
             tokio::task::yield_now().await;
             Ok::<_, Infallible>(Response::new(String::new()))
         }));
-    // A handler that hands a request on to a task of its own.
+    // The handler moves the inner request to a task of its own.
     let outer = health
         .layer()
         .route_by(|_| Some("/outer".into()))
@@ -229,11 +225,9 @@ fn a_request_that_moves_out_of_an_outer_poll_is_timed_where_it_is_polled() {
 }
 
 #[test]
-fn a_client_that_leaves_is_a_cancelled_request() {
+fn a_request_whose_client_disconnects_is_cancelled() {
     let router = Router::new().route("/wait", get(pending::<()>));
-    let server = Server::layered(RuntimeHealth::builder(), |listener, layer| {
-        serve_axum(listener, router.layer(layer))
-    });
+    let server = Server::axum(RuntimeHealth::builder(), router);
     let mut client = connect(server.addr());
     std::io::Write::write_all(&mut client, b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
     let in_flight = || {
@@ -244,13 +238,7 @@ fn a_client_that_leaves_is_a_cancelled_request() {
     wait_for(DEADLINE, || in_flight() == Some(1.0));
     drop(client);
     wait_for(DEADLINE, || in_flight() == Some(0.0));
-    assert_eq!(
-        Outcomes::of(&server.metrics()),
-        Outcomes {
-            cancelled: 1,
-            ..Outcomes::default()
-        }
-    );
+    assert_eq!(Outcomes::of(&server.metrics()), Outcomes::cancelled(1));
 }
 
 #[test]
@@ -262,7 +250,7 @@ fn requests_dropped_while_their_thread_ends_are_still_counted() {
     let health = health(&runtime);
     let layer = health.layer();
     std::thread::spawn(move || {
-        // First, so that it is dropped last: after the layer's own data.
+        // Used first, so that it is dropped last, after the layer's thread-local data.
         KEPT.with(|kept| drop(kept.borrow()));
         let mut service = layer.layer(tower::service_fn(|_: Request<()>| async {
             pending::<Result<Response<String>, Infallible>>().await
@@ -273,12 +261,6 @@ fn requests_dropped_while_their_thread_ends_are_still_counted() {
     .join()
     .unwrap();
     let metrics = page(&health);
-    assert_eq!(
-        Outcomes::of(&metrics),
-        Outcomes {
-            cancelled: 1,
-            ..Outcomes::default()
-        }
-    );
+    assert_eq!(Outcomes::of(&metrics), Outcomes::cancelled(1));
     assert_eq!(metrics.sum("runtime_health_requests_in_flight", &[]), 0.0);
 }

@@ -1,16 +1,12 @@
-//! The layer and the exporter over real sockets, for what shares no state of the process:
-//! each test has a server and an instance of its own.
+//! The layer and the exporter over real sockets, and the layer driven by hand.
 //!
-//! Tests that need the process to themselves are binaries of their own, which say why;
-//! those that need the processors to themselves are in `tests/timed`.
+//! These tests share no state of the process: each has an instance and mostly a server of its
+//! own. So they run at the same time in one binary. Tests that need the CPU or the process to
+//! themselves are in `tests/exclusive`.
 
-mod assertion;
-#[path = "../support/cases.rs"]
-mod cases;
 mod exporter;
 mod faults;
-#[path = "../support/http2.rs"]
-mod http2;
+mod instances;
 mod labels;
 #[path = "../support/mod.rs"]
 mod support;

@@ -62,4 +62,3 @@ pub(crate) fn wait_for(deadline: Duration, mut condition: impl FnMut() -> bool) 
         std::thread::sleep(Duration::from_millis(5));
     }
 }
-

@@ -1,6 +1,7 @@
 //! Servers with a runtime of their own.
 
 use std::error::Error;
+use std::fmt::Debug;
 use std::net::SocketAddr;
 
 use http::{Request, Response};
@@ -156,6 +157,14 @@ impl Pair {
     /// Runs `client` against the bare server and against the layered one.
     pub(crate) fn each<T>(&self, client: impl Fn(SocketAddr) -> T) -> (T, T) {
         (client(self.bare.addr()), client(self.layered.addr()))
+    }
+
+    /// Runs `client` against both servers, asserts that it receives the same, and returns that.
+    #[track_caller]
+    pub(crate) fn same<T: PartialEq + Debug>(&self, client: impl Fn(SocketAddr) -> T) -> T {
+        let (bare, layered) = self.each(client);
+        assert_eq!(bare, layered, "bare on the left, layered on the right");
+        layered
     }
 }
 

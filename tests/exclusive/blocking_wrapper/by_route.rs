@@ -1,25 +1,18 @@
-//! Calls from inside requests: whose route they belong to, from beginning to
-//! end.
+//! Calls from inside requests: which route their tasks belong to.
 
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::routing::get;
 use tokio::runtime::Handle;
 use tower_runtime_health::{RuntimeHealth, block_in_place, spawn_blocking, spawn_blocking_on};
 
-use super::{NOBODYS, OLDEST, gate, metrics, one_pool_thread, tasks, wait_for_tasks};
-use crate::support::{
-    self, DEADLINE, Server, fire, read_to_close, serve_axum, two_workers, wait_for,
-};
+use super::{gate, metrics, one_pool_thread, tasks, wait_for_tasks};
+use crate::isolation::{exclusive, own_process};
+use crate::support::{self, DEADLINE, Server, fire, read_to_close, wait_for};
 
 fn serve(router: Router) -> Server {
-    LazyLock::force(&OLDEST);
-    Server::layered_on(
-        &mut two_workers(),
-        RuntimeHealth::builder(),
-        |listener, layer| serve_axum(listener, router.layer(layer)),
-    )
+    Server::axum(RuntimeHealth::builder(), router)
 }
 
 /// Calls of `block_in_place` in progress.
@@ -30,15 +23,15 @@ fn in_place(server: &Server, route: &str) -> Option<f64> {
         .value("runtime_health_blocking_in_place", &labels)
 }
 
-/// A handler can be called often, what holds it only once.
+/// Wraps a value that a handler takes once, although the handler itself can be called often.
 fn once<T>(value: T) -> impl Fn() -> T + Clone {
     let value = Arc::new(Mutex::new(Some(value)));
     move || value.lock().unwrap().take().unwrap()
 }
 
 #[test]
-fn a_handler_inside_block_in_place_is_counted_until_it_leaves() {
-    let _alone = crate::alone();
+fn a_call_of_block_in_place_is_counted_until_it_returns() {
+    let _exclusive = exclusive();
     let (open, held) = gate();
     let held = once(held);
     let handler = move || async move {
@@ -53,13 +46,13 @@ fn a_handler_inside_block_in_place_is_counted_until_it_leaves() {
     drop(open);
     assert!(read_to_close(&mut client).ends_with(b"done"));
     assert_eq!(in_place(&server, "/convert/{id}"), Some(0.0));
-    // It is no task.
+    // It is not counted as a task.
     assert_eq!(tasks(server.health(), "/convert/{id}"), [0; 4]);
 }
 
 #[test]
-fn a_panic_inside_block_in_place_leaves_the_gauge() {
-    let _alone = crate::alone();
+fn a_call_of_block_in_place_that_panics_is_no_longer_counted() {
+    let _exclusive = exclusive();
     let (open, held) = gate();
     let held = once(held);
     let handler = move || async move {
@@ -78,11 +71,11 @@ fn a_panic_inside_block_in_place_leaves_the_gauge() {
 }
 
 #[test]
-fn block_in_place_may_await_and_spawn_as_tokios() {
-    let _alone = crate::alone();
+fn block_in_place_may_await_and_spawn_as_tokios_may() {
+    let _exclusive = exclusive();
     let handler = || async {
         block_in_place(|| {
-            // The route is known here, too.
+            // The task belongs to the request's route here, too.
             let task = spawn_blocking(|| "inner");
             Handle::current().block_on(task).unwrap()
         })
@@ -95,7 +88,7 @@ fn block_in_place_may_await_and_spawn_as_tokios() {
 
 #[test]
 fn a_task_in_a_task_in_a_task_belongs_to_the_route_while_it_runs() {
-    let _alone = crate::alone();
+    let _exclusive = exclusive();
     let (open, held) = gate();
     let held = once(held);
     let handler = move || async move {
@@ -113,12 +106,11 @@ fn a_task_in_a_task_in_a_task_belongs_to_the_route_while_it_runs() {
 
 #[test]
 fn a_request_can_use_the_pool_of_another_runtime() {
-    let _alone = crate::alone();
+    let _exclusive = exclusive();
     let (other, others_health) = one_pool_thread();
     let handle = other.handle().clone();
     let handler = move || async move {
-        // The task's thread and that of a task in it are the other pool's only
-        // one.
+        // Both the task and a task that it spawns run on the other pool's only thread.
         let inner = spawn_blocking_on(&handle, || {
             (
                 std::thread::current().id(),
@@ -137,19 +129,23 @@ fn a_request_can_use_the_pool_of_another_runtime() {
 }
 
 #[test]
-fn a_name_is_handed_on_to_a_tasks_tasks_and_to_nobody_else() {
-    let _alone = crate::alone();
-    let _alone = NOBODYS.lock().unwrap();
-    let [.., before] = tasks(&OLDEST.1, "<none>");
-    // One pool thread: what runs there later must not inherit anything.
-    let (runtime, health) = one_pool_thread();
-    runtime.block_on(async {
-        let inner = health.spawn_blocking_as("nightly-report", || spawn_blocking(|| ()));
-        inner.await.unwrap().await.unwrap();
-        // tokio's own, on the same thread: nobody's task puts one there.
-        let nobodys = tokio::task::spawn_blocking(|| spawn_blocking(|| ()));
-        nobodys.await.unwrap().await.unwrap();
-    });
-    wait_for_tasks(&OLDEST.1, "<none>", [0, 0, before + 1, before + 1]);
-    wait_for_tasks(&health, "nightly-report", [0, 0, 2, 2]);
+fn a_name_is_inherited_by_a_tasks_tasks_only() {
+    own_process(
+        "blocking_wrapper::by_route::a_name_is_inherited_by_a_tasks_tasks_only",
+        || {
+            // The oldest instance of the process counts what no request caused.
+            let (_kept, oldest) = one_pool_thread();
+            // On a single pool thread, later tasks must not inherit the name.
+            let (runtime, health) = one_pool_thread();
+            runtime.block_on(async {
+                let inner = health.spawn_blocking_as("nightly-report", || spawn_blocking(|| ()));
+                inner.await.unwrap().await.unwrap();
+                // A task of tokio's own on the same thread spawns one that no request caused.
+                let uncaused = tokio::task::spawn_blocking(|| spawn_blocking(|| ()));
+                uncaused.await.unwrap().await.unwrap();
+            });
+            wait_for_tasks(&oldest, "<none>", [0, 0, 1, 1]);
+            wait_for_tasks(&health, "nightly-report", [0, 0, 2, 2]);
+        },
+    );
 }

@@ -1,5 +1,5 @@
-//! `spawn_blocking` and its kin beside tokio's: the same results in the same
-//! circumstances, and the figures right after each of them.
+//! `spawn_blocking` and its variants return what tokio's functions return in the same situation,
+//! and the figures are right after each of them.
 
 mod by_route;
 
@@ -8,19 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, LazyLock, Mutex};
 
-use crate::support::{self, DEADLINE, Metrics, scrape, two_workers, wait_for};
 use tokio::runtime::Runtime;
 use tokio::task::{JoinError, JoinHandle};
 use tower_runtime_health::{RuntimeHealth, block_in_place, spawn_blocking, spawn_blocking_on};
 
+use crate::isolation::{exclusive, own_process};
+use crate::support::{self, DEADLINE, Metrics, scrape, two_workers, wait_for};
+
 type Task<R> = Box<dyn FnOnce() -> R + Send>;
-
-/// What no request causes is counted by the oldest instance of the process, and
-/// tests of one file run at the same time. Each test touches this one first.
-static OLDEST: LazyLock<(Runtime, RuntimeHealth)> = LazyLock::new(one_pool_thread);
-
-/// Taken by tests that count what nobody causes.
-static NOBODYS: Mutex<()> = Mutex::new(());
 
 /// A runtime with one pool thread, and an instance with an exporter.
 fn one_pool_thread() -> (Runtime, RuntimeHealth) {
@@ -38,7 +33,7 @@ fn metrics(health: &RuntimeHealth) -> Metrics {
     scrape(health.metrics_addr().unwrap())
 }
 
-/// Tasks of a route queued, running, started so far and ended so far.
+/// A route's tasks: queued, running, started so far, and ended so far.
 fn tasks(health: &RuntimeHealth, route: &str) -> [u64; 4] {
     let metrics = metrics(health);
     let of = |name: &str, labels: &[_]| {
@@ -57,7 +52,7 @@ fn wait_for_tasks(health: &RuntimeHealth, route: &str, expected: [u64; 4]) {
     wait_for(DEADLINE, || tasks(health, route) == expected);
 }
 
-/// What holds a task until the sender is dropped.
+/// Returns a closure that blocks until the sender is dropped.
 fn gate() -> (Sender<()>, impl FnOnce() + Send + 'static) {
     let (open, held) = channel();
     let wait = move || {
@@ -66,17 +61,16 @@ fn gate() -> (Sender<()>, impl FnOnce() + Send + 'static) {
     (open, wait)
 }
 
-/// The error's text without the task's number.
+/// The error's text without the id of the task.
 fn text(error: &JoinError) -> String {
     error.to_string().replace(char::is_numeric, "")
 }
 
-/// What `scenario` gives with tokio's call, then with ours, each on a runtime
-/// of its own with one pool thread. Ours belongs to the route `work`.
+/// Runs `scenario` with tokio's function and with this crate's, each on a runtime of its own with
+/// one pool thread. The crate's tasks have the route `work`.
 fn each<R: Send + 'static, T>(
     scenario: impl Fn(Runtime, &RuntimeHealth, &dyn Fn(Task<R>) -> JoinHandle<R>) -> T,
 ) -> [T; 2] {
-    LazyLock::force(&OLDEST);
     let (runtime, health) = one_pool_thread();
     let handle = runtime.handle().clone();
     let theirs = scenario(runtime, &health, &|task| handle.spawn_blocking(task));
@@ -91,16 +85,19 @@ fn each<R: Send + 'static, T>(
 }
 
 #[test]
-fn on_a_given_runtime_from_outside_of_any() {
-    let _alone = crate::alone();
-    let (runtime, health) = &*OLDEST;
-    let _alone = NOBODYS.lock().unwrap();
-    let [.., before] = tasks(health, "<none>");
-    let theirs = runtime.handle().spawn_blocking(pool_thread);
-    let ours = spawn_blocking_on(runtime.handle(), pool_thread);
-    let [theirs, ours] = [theirs, ours].map(|task| runtime.block_on(task).unwrap());
-    assert_eq!(ours, theirs);
-    wait_for_tasks(health, "<none>", [0, 0, before + 1, before + 1]);
+fn spawn_blocking_on_runs_on_the_given_runtimes_pool_from_outside_of_any_runtime() {
+    own_process(
+        "blocking_wrapper::spawn_blocking_on_runs_on_the_given_runtimes_pool_from_outside_of_any_runtime",
+        || {
+            // The oldest instance of the process counts the task.
+            let (runtime, health) = one_pool_thread();
+            let theirs = runtime.handle().spawn_blocking(pool_thread);
+            let ours = spawn_blocking_on(runtime.handle(), pool_thread);
+            let [theirs, ours] = [theirs, ours].map(|task| runtime.block_on(task).unwrap());
+            assert_eq!(ours, theirs);
+            wait_for_tasks(&health, "<none>", [0, 0, 1, 1]);
+        },
+    );
 }
 
 fn pool_thread() -> std::thread::ThreadId {
@@ -108,9 +105,8 @@ fn pool_thread() -> std::thread::ThreadId {
 }
 
 #[test]
-fn named_work_is_counted_by_its_name() {
-    let _alone = crate::alone();
-    LazyLock::force(&OLDEST);
+fn a_named_task_is_counted_by_its_name() {
+    let _exclusive = exclusive();
     let (runtime, health) = one_pool_thread();
     let (open, held) = gate();
     let spawned = runtime.block_on(async {
@@ -127,8 +123,8 @@ fn named_work_is_counted_by_its_name() {
 }
 
 #[test]
-fn aborted_before_its_start_it_never_runs() {
-    let _alone = crate::alone();
+fn a_task_aborted_before_its_start_never_runs() {
+    let _exclusive = exclusive();
     let [theirs, ours] = each(|runtime, health, spawn| {
         let (open, held) = gate();
         let holder = runtime.handle().spawn_blocking(held);
@@ -141,7 +137,7 @@ fn aborted_before_its_start_it_never_runs() {
         runtime.block_on(holder).unwrap();
         let error = runtime.block_on(task).unwrap_err();
         assert!(error.is_cancelled());
-        // What it has captured is dropped, too.
+        // What the task captured is dropped.
         wait_for(DEADLINE, || Arc::strong_count(&ran) == 1);
         assert!(!ran.load(Ordering::Relaxed));
         assert_eq!(tasks(health, "work"), [0; 4]);
@@ -151,8 +147,8 @@ fn aborted_before_its_start_it_never_runs() {
 }
 
 #[test]
-fn aborted_after_its_start_it_runs_to_its_end() {
-    let _alone = crate::alone();
+fn a_task_aborted_after_its_start_runs_to_its_end() {
+    let _exclusive = exclusive();
     let [theirs, ours] = each(|runtime, health, spawn| {
         let (open, held) = gate();
         let (started, starts) = channel();
@@ -165,7 +161,7 @@ fn aborted_after_its_start_it_runs_to_its_end() {
         let counted = tasks(health, "work");
         task.abort();
         let early = task.is_finished();
-        // Aborting has changed nothing.
+        // The abort changed nothing.
         assert_eq!(tasks(health, "work"), counted);
         drop(open);
         let result = runtime.block_on(task).map_err(|error| text(&error));
@@ -177,8 +173,8 @@ fn aborted_after_its_start_it_runs_to_its_end() {
 }
 
 #[test]
-fn a_panic_comes_through_as_it_is() {
-    let _alone = crate::alone();
+fn a_panic_reaches_the_caller_unchanged() {
+    let _exclusive = exclusive();
     #[derive(Debug, PartialEq)]
     struct Payload(u32);
 
@@ -201,8 +197,8 @@ fn a_panic_comes_through_as_it_is() {
 }
 
 #[test]
-fn at_shutdown_queued_tasks_resolve_as_tokios() {
-    let _alone = crate::alone();
+fn at_shutdown_queued_tasks_resolve_as_tokios_do() {
+    let _exclusive = exclusive();
     let [theirs, ours] = each(|runtime, _, spawn| {
         let (open, held) = gate();
         let (started, starts) = channel();
@@ -230,7 +226,7 @@ fn at_shutdown_queued_tasks_resolve_as_tokios() {
     assert!(ours[0].is_ok() && ours[2].is_err() && ours[4].is_err());
 }
 
-/// The line at which `panics` panics, as far as hooks are told.
+/// The location of the panic of `panics`, as a panic hook sees it.
 fn panic_line(panics: impl FnOnce()) -> Option<(String, u32)> {
     static FOUND: Mutex<Vec<(std::thread::ThreadId, String, u32)>> = Mutex::new(Vec::new());
     static HOOK: LazyLock<()> = LazyLock::new(|| {
@@ -251,7 +247,7 @@ fn panic_line(panics: impl FnOnce()) -> Option<(String, u32)> {
     own.next().map(|(_, file, line)| (file.clone(), *line))
 }
 
-/// The line this is called at.
+/// The location of the call.
 #[track_caller]
 fn here() -> Option<(String, u32)> {
     let at = Location::caller();
@@ -261,8 +257,9 @@ fn here() -> Option<(String, u32)> {
 #[test]
 #[rustfmt::skip]
 fn a_panic_names_the_callers_line_as_tokios_does() {
-    let _alone = crate::alone();
-    LazyLock::force(&OLDEST);
+    own_process("blocking_wrapper::a_panic_names_the_callers_line_as_tokios_does", || {
+    // Sets the panic hook of the process. The oldest instance counts what no request caused.
+    let (_kept, oldest) = one_pool_thread();
     let (_, health) = one_pool_thread();
     let one = tokio::runtime::Builder::new_current_thread().build().unwrap();
     for (panicked, line) in [
@@ -277,6 +274,7 @@ fn a_panic_names_the_callers_line_as_tokios_does() {
     }
     assert_eq!(tasks(&health, "work"), [0; 4]);
     assert_eq!(tasks(&health, "<none>"), [0; 4]);
-    let open = metrics(&OLDEST.1).sum("runtime_health_blocking_in_place", &[]);
+    let open = metrics(&oldest).sum("runtime_health_blocking_in_place", &[]);
     assert_eq!(open, 0.0);
+    });
 }

@@ -1,4 +1,4 @@
-//! Floods of odd requests: what clients send makes no series.
+//! Floods of random requests: what clients send never adds a series.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ use tower_runtime_health::RuntimeHealth;
 use super::{REQUESTS, grpc, grpc_request, health, ok, page};
 use crate::support::{Metrics, Server, connect, serve_axum, settled};
 
-/// Not a good source of randomness, but the same at each run (xorshift64).
+/// A xorshift64 generator: not a good source of randomness, but the same in each run.
 struct Random(u64);
 
 impl Random {
@@ -28,7 +28,7 @@ impl Random {
         (self.next() % end as u64) as usize
     }
 
-    /// A path of what may stand in one.
+    /// A path of characters that are allowed in one.
     fn path(&mut self) -> String {
         const ALLOWED: &[u8] = b"abcXYZ0189-._~!$&'()*+,;=:@/{}%";
         let length = 1 + self.below(40);
@@ -42,7 +42,7 @@ impl Random {
         path
     }
 
-    /// Such a path below one of these, if a server would take it.
+    /// A valid URI with such a path below one of these prefixes.
     fn uri(&mut self, prefixes: &[&str]) -> Uri {
         loop {
             let prefix = prefixes[self.below(prefixes.len())];
@@ -52,7 +52,7 @@ impl Random {
         }
     }
 
-    /// A path that could be that of a gRPC method.
+    /// A path like that of a gRPC method.
     fn grpc_path(&mut self) -> String {
         format!("/pkg{:x}.Service/Method{:x}", self.next(), self.next())
     }
@@ -65,7 +65,7 @@ impl Random {
     }
 }
 
-/// One of each label that the floods have; the first is an odd one.
+/// One method for each label that the floods produce. The first has the label `_OTHER`.
 fn methods() -> [Method; 6] {
     [
         Method::from_bytes(b"PURGE").unwrap(),
@@ -77,13 +77,13 @@ fn methods() -> [Method; 6] {
     ]
 }
 
-/// `runtime_health_series`, and everything that names a series.
+/// `runtime_health_series`, and the label values of the series.
 fn series(metrics: &Metrics) -> (f64, Vec<String>, Vec<String>) {
     let others = [
-        // On a starved machine any poll may be a blocking one, of whichever cause.
+        // On a starved machine any poll can be a blocking poll, with any cause.
         "blocking_polls_total",
         "blocking_seconds_total",
-        // Of the pool, as soon as they are known.
+        // The pool's series exist once the figures are known.
         "blocking_threads",
         "blocking_threads_idle",
     ];
@@ -97,10 +97,9 @@ fn series(metrics: &Metrics) -> (f64, Vec<String>, Vec<String>) {
 }
 
 #[test]
-fn a_hundred_thousand_odd_requests_add_no_series() {
+fn a_hundred_thousand_random_requests_add_no_series() {
     const FLOOD: usize = 100_000;
-    // The delays' series come with their first sample, whenever that is: without
-    // them, each series comes with its first request.
+    // Without schedule delays, which are sampled, each series is there after its first request.
     let options = RuntimeHealth::builder().schedule_delay_sampling(None);
     let (runtime, health) = health(options);
     let router = Router::new()
@@ -133,7 +132,7 @@ fn a_hundred_thousand_odd_requests_add_no_series() {
             drop(router.clone().oneshot(request).await.unwrap());
         }
     };
-    // Each route with each method, so that each series is there.
+    // Requests each route with each method, so that all series exist.
     runtime.block_on(async {
         for path in ["/", "/users/7", "/files/a/b", "/api/a/b", "/nowhere/at/all"] {
             for method in methods() {
@@ -152,9 +151,9 @@ fn a_hundred_thousand_odd_requests_add_no_series() {
     assert_eq!(after.sum(REQUESTS, &[]), FLOOD as f64 + 30.0);
 }
 
-/// The same over one connection that is kept alive.
+/// Sends the requests over one connection that is kept alive.
 #[test]
-fn odd_requests_on_a_socket_add_no_series() {
+fn random_requests_on_a_socket_add_no_series() {
     const BATCH: usize = 100;
     const BATCHES: usize = 50;
     let options = RuntimeHealth::builder().schedule_delay_sampling(None);
@@ -167,7 +166,7 @@ fn odd_requests_on_a_socket_add_no_series() {
     });
     let mut random = Random(0xf00d);
     let mut stream = connect(server.addr());
-    // Each route with each method, so that each series is there.
+    // Requests each route with each method, so that all series exist.
     let mut batch = String::new();
     for path in ["/", "/users/7", "/nowhere/at/all"] {
         for method in methods() {
@@ -198,7 +197,7 @@ fn odd_requests_on_a_socket_add_no_series() {
 /// Answers without a body.
 async fn nothing() {}
 
-/// Reads so many answers, none of which has a body.
+/// Reads this many answers, which have no body.
 fn read_heads(stream: &mut TcpStream, answers: usize) {
     let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
     let mut ends = 0;

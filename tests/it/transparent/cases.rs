@@ -1,14 +1,4 @@
-//! One service with an answer of every kind, by path. The layer has to pass on
-//! all of them as they are.
-
-#![allow(
-    dead_code,
-    reason = "each test file is a crate of its own and uses a part of this"
-)]
-#![allow(
-    clippy::unwrap_used,
-    reason = "a helper fails its test by panicking; the values are constant"
-)]
+//! A service with an answer of every kind, by path. The layer must pass all of them on unchanged.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -27,13 +17,13 @@ use hyper::body::Incoming;
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 pub(crate) type AnyBody = http_body_util::combinators::BoxBody<Bytes, Failure>;
 
-/// What the service's errors say.
+/// The text of the service's errors.
 pub(crate) const FAILED: &str = "failed on purpose";
 
-/// The answer to a request, or the failure to give one.
+/// Answers a request, or fails.
 ///
-/// A request with the header `date` gets it back: what comes back is the same
-/// at every time then.
+/// A request's `date` header is returned in the answer, so that answers at different times are
+/// equal.
 pub(crate) async fn service(request: Request<Incoming>) -> Result<Response<AnyBody>, Failure> {
     let date = request.headers().get(DATE).cloned();
     let mut response = answer(request).await?;
@@ -45,7 +35,7 @@ pub(crate) async fn service(request: Request<Incoming>) -> Result<Response<AnyBo
 
 async fn answer(request: Request<Incoming>) -> Result<Response<AnyBody>, Failure> {
     let path = request.uri().path().to_owned();
-    // The answer is not there at the first poll.
+    // The first poll is pending.
     tokio::task::yield_now().await;
     let mut response = Response::new(match path.as_str() {
         "/plain" | "/known" | "/no-content-with-body" | "/not-modified-with-body" => full("hello"),
@@ -63,7 +53,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<AnyBody>, Failure
         "/pending" => chained(stream::pending()),
         "/never" => std::future::pending().await,
         "/error" => return Err(FAILED.into()),
-        // Without the panic hook, so without its noise.
+        // Unlike `panic!`, this prints no message.
         "/panics" => std::panic::resume_unwind(Box::new(FAILED)),
         "/panics-in-body" => chained(stream::poll_fn(|_| {
             std::panic::resume_unwind(Box::new(FAILED))
@@ -119,8 +109,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<AnyBody>, Failure
     Ok(response)
 }
 
-/// Gives the data back, but for two words that say how to end: at a time that
-/// the client chooses.
+/// Echoes data, but fails or panics at a word. So the client chooses when.
 fn obey(data: hyper::Result<Bytes>) -> Result<Frame<Bytes>, Failure> {
     match data {
         Ok(data) if data == "fail" => Err(FAILED.into()),
@@ -143,8 +132,8 @@ fn empty() -> AnyBody {
     Empty::new().map_err(never).boxed()
 }
 
-/// Frames of data, `None` for an error, with a pause before each so that what
-/// came before is sent. Its length is unknown, and its end only by asking.
+/// A body with these frames of data, and an error for each `None`. It yields before each frame, so
+/// that the previous one is sent. Its length is unknown, and only a poll finds its end.
 fn frames<const N: usize>(parts: [Option<&'static str>; N]) -> AnyBody {
     let frames = parts.map(|part| match part {
         Some(data) => Ok(Frame::data(Bytes::from_static(data.as_bytes()))),
@@ -174,7 +163,7 @@ where
     BodyExt::boxed(StreamBody::new(paced))
 }
 
-/// One frame of data, and a pause so that it is sent; then these.
+/// A body with a frame of data, then a yield so that the frame is sent, then `rest`.
 fn chained<S>(rest: S) -> AnyBody
 where
     S: futures_util::Stream<Item = Result<Frame<Bytes>, Failure>> + Send + Sync + 'static,

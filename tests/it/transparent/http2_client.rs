@@ -1,10 +1,4 @@
-//! A real HTTP/2 client, and all that it sees of an answer.
-
-#![allow(
-    dead_code,
-    reason = "each test file is a crate of its own and uses a part of this"
-)]
-#![allow(clippy::unwrap_used, reason = "a helper fails its test by panicking")]
+//! A real HTTP/2 client, and everything that it receives.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -18,14 +12,14 @@ use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 
-/// An answer, or how far it got.
+/// An answer, possibly incomplete.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) data: Vec<Bytes>,
     pub(crate) trailers: Option<HeaderMap>,
-    /// What HTTP/2 calls the reason.
+    /// The error that ended the answer, with its HTTP/2 reason.
     pub(crate) failed: Option<String>,
 }
 
@@ -56,7 +50,7 @@ impl Answer {
                 Ok(Ok(data)) => answer.data.push(data),
                 Ok(Err(frame)) => answer.trailers = frame.into_trailers().ok(),
                 Err(error) => {
-                    // It would give the error again and again.
+                    // Later polls would return the error again.
                     answer.failed = Some(format!("{error:?}"));
                     break;
                 }
@@ -66,7 +60,7 @@ impl Answer {
     }
 }
 
-/// A connection, driven by a task of this runtime.
+/// Connects. A task of this runtime drives the connection.
 pub(crate) async fn client<B>(addr: SocketAddr) -> SendRequest<B>
 where
     B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,

@@ -1,10 +1,9 @@
-//! A client, and the service within, cannot tell a layered service from a bare one.
+//! Neither a client nor the wrapped service can tell a layered service from a bare one.
 
-#![cfg(feature = "server")]
-
+mod cases;
 mod grpc;
 mod http1;
 mod http2;
-mod moody;
+mod http2_client;
 mod service;
 mod upgrade;

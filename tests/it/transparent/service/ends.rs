@@ -1,4 +1,4 @@
-//! How requests are counted that end in ways no server would end them.
+//! How requests are counted that end in ways that no server produces.
 
 use std::convert::Infallible;
 use std::future::{poll_fn, ready};
@@ -15,7 +15,7 @@ use tower::{Service, ServiceExt, service_fn};
 use super::steps::{Scripted, Step, step};
 use super::{Fixture, Odd, Readiness, get, poll};
 
-/// A response of `body`, at once.
+/// A service that answers with `body` at once.
 fn answering<B: Body + Clone>(
     body: B,
 ) -> impl Service<
@@ -28,7 +28,7 @@ fn answering<B: Body + Clone>(
 }
 
 #[test]
-fn what_is_dropped_before_its_end_is_cancelled() {
+fn a_request_dropped_before_its_end_is_cancelled() {
     let fixture = Fixture::new();
     let body = Scripted::new(&[
         (Step::Data("ab"), 0, None, false),
@@ -44,7 +44,7 @@ fn what_is_dropped_before_its_end_is_cancelled() {
     fixture.assert(0, 0, 2);
     // The body after a frame.
     let Poll::Ready(Ok(response)) = poll(pin!(service.call(get()))) else {
-        panic!("it is there at once");
+        panic!("the response is ready at once");
     };
     let mut body = response.into_body();
     step(Pin::new(&mut body));
@@ -57,13 +57,13 @@ fn what_is_dropped_before_its_end_is_cancelled() {
 }
 
 #[test]
-fn what_has_nothing_to_come_is_completed_though_nobody_asked() {
+fn a_body_with_nothing_left_is_completed_without_another_poll() {
     let fixture = Fixture::new();
     drop(poll(pin!(
         fixture.layer(answering(Empty::<Bytes>::new())).call(get())
     )));
     fixture.assert(1, 0, 0);
-    // All that the hint promised, or the trailers, were given.
+    // The hint is exhausted, the trailers were sent, or `is_end_stream` is true.
     for steps in [
         [
             (Step::Data("ab"), 2, Some(2), false),
@@ -80,7 +80,7 @@ fn what_has_nothing_to_come_is_completed_though_nobody_asked() {
     ] {
         let mut service = fixture.layer(answering(Scripted::new(&steps)));
         let Poll::Ready(Ok(response)) = poll(pin!(service.call(get()))) else {
-            panic!("it is there at once");
+            panic!("the response is ready at once");
         };
         step(Pin::new(&mut response.into_body()));
     }
@@ -88,7 +88,7 @@ fn what_has_nothing_to_come_is_completed_though_nobody_asked() {
 }
 
 #[test]
-fn a_panic_anywhere_is_an_error_and_the_thread_goes_on() {
+fn a_panic_in_call_poll_or_body_is_an_error_and_the_thread_stays_usable() {
     let fixture = Fixture::new();
     let panics = |run: &mut dyn FnMut()| {
         assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
@@ -118,13 +118,13 @@ fn a_panic_anywhere_is_an_error_and_the_thread_goes_on() {
     }));
     panics(&mut || {
         let Poll::Ready(Ok(response)) = poll(pin!(service.call(get()))) else {
-            panic!("it is there at once");
+            panic!("the response is ready at once");
         };
         step(Pin::new(&mut response.into_body()));
     });
     fixture.assert(0, 3, 0);
 
-    // The layer does not take this for a request inside one of the others.
+    // The next request is not mistaken for one nested in a request that panicked.
     drop(poll(pin!(
         fixture.layer(answering(Empty::<Bytes>::new())).call(get())
     )));
@@ -152,7 +152,7 @@ fn a_request_that_changes_threads_is_counted_once() {
 }
 
 #[test]
-fn a_layer_inside_another_of_its_own_counts_nothing() {
+fn of_nested_layers_of_one_instance_only_the_outermost_counts() {
     let fixture = Fixture::new();
     let inner = fixture.layer(answering(Full::<Bytes>::from("abc")));
     let service = fixture.layer(inner);
@@ -165,7 +165,7 @@ fn a_layer_inside_another_of_its_own_counts_nothing() {
 }
 
 #[test]
-fn layers_of_two_instances_count_each_their_own() {
+fn nested_layers_of_two_instances_each_count_the_request() {
     let (fixture, other) = (Fixture::new(), Fixture::new());
     let inner = other.layer(answering(Full::<Bytes>::from("abc")));
     let service = fixture.layer(inner);

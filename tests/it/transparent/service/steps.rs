@@ -1,4 +1,4 @@
-//! A body, step by step: what it says of itself and gives is the same.
+//! A layered body returns the same frames and hints as the body itself, at each poll.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -12,9 +12,9 @@ use http_body_util::{BodyExt, Empty, Full};
 use tower::{Service, service_fn};
 
 use super::{Fixture, get, poll};
-use crate::cases::Pinned;
+use crate::transparent::cases::Pinned;
 
-/// What one poll of a body gives, and what it says of itself before that.
+/// What one poll of a body returns.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Step {
     Data(&'static str),
@@ -24,7 +24,8 @@ pub(crate) enum Step {
     End,
 }
 
-/// A body that does as it is told, well-behaved or not.
+/// A body that follows a script, which may violate the contract of `Body`. A step has the result of
+/// the poll, and the bounds of the size hint and `is_end_stream` before it.
 #[derive(Clone, Debug)]
 pub(crate) struct Scripted {
     steps: Vec<(Step, u64, Option<u64>, bool)>,
@@ -82,13 +83,13 @@ impl Body for Scripted {
     }
 }
 
-/// All that can be seen of a body before it is polled.
+/// What a body tells about itself between polls.
 fn seen<B: Body>(body: &B) -> (bool, u64, Option<u64>) {
     let hint = body.size_hint();
     (body.is_end_stream(), hint.lower(), hint.upper())
 }
 
-/// A poll of a body, in a form that can be compared.
+/// Polls a body, and returns the result as text that can be compared.
 pub(crate) fn step<B>(body: Pin<&mut B>) -> String
 where
     B: Body<Data = Bytes, Error: std::fmt::Debug>,
@@ -97,7 +98,7 @@ where
     format!("{polled:?}")
 }
 
-/// Polls the body and the same body in the layer, past their ends.
+/// Polls a body and the same body in the layer, also after their ends.
 #[track_caller]
 fn same_steps<B>(fixture: &Fixture, bare: B, inner: B)
 where
@@ -119,19 +120,19 @@ where
 }
 
 #[test]
-fn at_each_step_a_body_says_and_gives_the_same() {
+fn a_layered_body_returns_the_same_frames_and_hints_at_each_poll() {
     use Step::{Data, End, Error, Pending, Trailers};
     let fixture = Fixture::new();
     let none = None;
     let scripts: [&[_]; 8] = [
-        // An exact hint that shrinks, and an end that is announced.
+        // An exact hint that shrinks, and an end that `is_end_stream` announces.
         &[
             (Data("ab"), 5, Some(5), false),
             (Pending, 3, Some(3), false),
             (Data("cde"), 3, Some(3), false),
             (End, 0, Some(0), true),
         ],
-        // Bounds only, and an end that has to be asked for.
+        // Bounds that are not exact, and an end that only a poll finds.
         &[
             (Pending, 1, Some(9), false),
             (Data("a"), 1, Some(9), false),
@@ -145,7 +146,7 @@ fn at_each_step_a_body_says_and_gives_the_same() {
         ],
         &[(Trailers, 0, none, false), (End, 0, Some(0), true)],
         &[(End, 0, Some(0), true)],
-        // More after its end, after an error, than its hint said.
+        // Frames after the end, after an error, and beyond the hint.
         &[
             (Data("a"), 1, Some(1), false),
             (Data("b"), 0, Some(0), true),
@@ -173,7 +174,7 @@ fn at_each_step_a_body_says_and_gives_the_same() {
 }
 
 #[test]
-fn the_usual_bodies_say_and_give_the_same() {
+fn common_body_types_return_the_same_frames_and_hints() {
     let fixture = Fixture::new();
     same_steps(&fixture, Full::<Bytes>::from("abc"), Full::from("abc"));
     same_steps(&fixture, Full::<Bytes>::default(), Full::default());

@@ -1,4 +1,4 @@
-//! A gRPC service that does what tonic-health's does not.
+//! A gRPC service that refuses, fails, panics or never answers.
 
 use std::pin::Pin;
 
@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 use tonic_health::pb::health_server::Health;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
-/// A service with answers of every kind, by the name that is asked for.
+/// Answers in the way that the requested service's name says.
 pub(crate) struct Moody;
 
 pub(crate) type Watched = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;

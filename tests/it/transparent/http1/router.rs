@@ -4,11 +4,10 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{any, get, post};
 
-use super::{request, same_answer};
-use crate::cases;
+use super::{cases, request, same_answer};
 use crate::support::{Outcomes, Pair, settled};
 
-/// A router with something of each kind, for `Router::layer`.
+/// A router with routes, services and nested routers.
 fn router() -> Router {
     async fn upload(body: axum::body::Bytes) -> String {
         format!("{} bytes", body.len())
@@ -31,7 +30,7 @@ fn router() -> Router {
         .nest("/nested", Router::new().route("/a", get(|| async { "a" })))
 }
 
-/// The cases' bodies inside of axum.
+/// A plain body, and one that fails.
 async fn inner(
     request: axum::extract::Request,
 ) -> Result<http::Response<axum::body::Body>, std::convert::Infallible> {
@@ -47,7 +46,7 @@ async fn inner(
 }
 
 #[test]
-fn a_layered_axum_router_answers_as_a_bare_one() {
+fn a_layered_axum_router_answers_like_a_bare_one() {
     let pair = Pair::axum(router());
     let requests = [
         ("GET", "/", "200 OK"),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Feeds garbage to the walk up a stack and to the decoder of prologues, for so
-# many seconds, beginning with the inputs kept in fuzz/corpus.
+# Fuzzes the walk up a stack and the decoder of prologues, for so many seconds,
+# beginning with the inputs kept in fuzz/corpus.
 #
 #   ci/fuzz.sh [seconds]   60 unless told
 #   ci/fuzz.sh --keep      adds what runs since have found to fuzz/corpus

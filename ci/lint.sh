@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 step() { printf '\n--- %s\n' "$*"; "$@"; }
 
 step cargo fmt --all --check
+step bash ci/words.sh
 step cargo clippy --locked --workspace --all-targets -- -D warnings
 # So the default is all there is; a feature that is not needs a line of its own.
 python3 ci/features.py tower-runtime-health
@@ -14,7 +15,7 @@ for features in "" axum capture flamegraph prometheus rt-multi-thread runtime-me
     step cargo clippy --locked -p tower-runtime-health --no-default-features \
         --features "$features" -- -D warnings
 done
-# The prometheus crate has two sets of types; somebody else in the tree may
+# The prometheus crate has two sets of types; another crate of the build may
 # switch the other one on.
 step cargo clippy --locked -p tower-runtime-health --features prometheus/protobuf -- -D warnings
 RUSTFLAGS="--cfg tokio_unstable" CARGO_TARGET_DIR=target/unstable \

@@ -16,6 +16,7 @@ mod gate;
 mod idle;
 mod isolation;
 mod log;
+mod metrics_page;
 mod pool_events;
 mod pool_saturated;
 mod pool_stuck;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use tower_runtime_health::{Detail, Family, RuntimeHealth, names};
+use tower_runtime_health::{Detail, Family, RuntimeHealth};
 
-use crate::support::{self, DEADLINE, Metrics, Server, connect, exchange, wait_for};
+use crate::support::{self, Metrics, Server, connect, exchange};
 
 fn server(options: tower_runtime_health::Builder) -> Server {
     let router = Router::new()
@@ -76,63 +76,6 @@ fn the_metrics_page_is_prometheus_text_and_compressed_on_request() {
         seen,
         Metrics::parse(&String::from_utf8(plain).unwrap())
             .sum("runtime_health_requests_total", &[])
-    );
-}
-
-#[test]
-fn the_page_has_exactly_the_families_of_the_metrics_table() {
-    let server = server(RuntimeHealth::builder().schedule_delay_sampling(1));
-    // Each scrape sends a probe, whose delay the next scrape shows.
-    let page = || support::get(exporter(&server), "/metrics").body;
-    wait_for(DEADLINE, || {
-        let lag = "runtime_health_scheduler_lag_seconds_count";
-        let metrics = Metrics::parse(&page());
-        // The idle signature of pool threads is learned a moment after the start.
-        let idle = metrics.with("runtime_health_blocking_threads_idle", &[]);
-        idle.count() > 0 && metrics.sum(lag, &[]) > 0.0
-    });
-    let page = page();
-    let shown: Vec<_> = page
-        .lines()
-        .filter_map(|line| line.strip_prefix("# TYPE runtime_health_")?.split_once(' '))
-        .collect();
-    let table: Vec<_> = names::METRICS
-        .iter()
-        .filter(|metric| {
-            cfg!(tokio_unstable) || metric.available != names::Available::TokioUnstable
-        })
-        .map(|metric| (metric.name, metric.kind.as_str()))
-        .collect();
-    assert_eq!(shown, table);
-
-    let metrics = Metrics::parse(&page);
-    for metric in names::METRICS {
-        let suffix = if metric.buckets.is_empty() {
-            ""
-        } else {
-            "_bucket"
-        };
-        let name = format!("runtime_health_{}{suffix}", metric.name);
-        for sample in metrics.with(&name, &[]) {
-            let labels: Vec<_> = sample
-                .labels
-                .iter()
-                .map(|(label, _)| label.as_str())
-                .collect();
-            let expected = [metric.labels, if suffix.is_empty() { &[] } else { &["le"] }].concat();
-            assert_eq!(labels, expected, "{name}");
-        }
-        if let Some(sample) = metrics.with(&name, &[]).next()
-            && !metric.buckets.is_empty()
-        {
-            let bounds = metrics.label_values(&sample.name, "le");
-            assert_eq!(bounds.len(), metric.buckets.len() + 1, "{name}");
-        }
-    }
-    let lines = page.lines().filter(|line| !line.starts_with('#')).count();
-    assert_eq!(
-        metrics.value("runtime_health_series", &[]),
-        Some(lines as f64)
     );
 }
 

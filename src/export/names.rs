@@ -12,7 +12,8 @@ pub struct Metric {
     pub name: &'static str,
     /// Its type.
     pub kind: Kind,
-    /// Its help text, which says whether the figure is sampled or a bound.
+    /// Its help text. The figure is exact unless the text says that it is
+    /// sampled or a bound.
     pub help: &'static str,
     /// Its unit.
     pub unit: Unit,

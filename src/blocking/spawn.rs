@@ -11,34 +11,36 @@ use crate::route::NONE;
 use crate::slot::StackAnchor;
 use crate::thread_state::{CurrentWork, ThreadState, current_task, pool_thread_slot};
 
-/// [`tokio::task::spawn_blocking`], with its queue wait and run time counted
-/// by the route that called it.
+/// Runs a blocking closure like [`tokio::task::spawn_blocking`], and records its
+/// queue wait and run time under the route of the caller.
 ///
-/// A drop-in replacement: same signature, same [`JoinHandle`], same panics
-/// (outside of a runtime), same cancellation (`abort` works until the task has
-/// started), same behaviour at shutdown. The task belongs to
+/// It is a drop-in replacement: signature, [`JoinHandle`], panics, cancellation
+/// (`abort` works until the task has started) and behaviour at shutdown are the
+/// same. The task belongs to the first of these that applies:
 ///
-/// 1. the route of the request whose poll calls this, else
-/// 2. the route of the pool task that calls this, else
-/// 3. `<none>`: work that no request caused, or that a task spawned by a
-///    request caused. With several [`RuntimeHealth`](crate::RuntimeHealth)s in
-///    a process the one that was started first counts it; with none it is
-///    tokio's call and nothing else.
+/// 1. The route of the request whose poll makes the call.
+/// 2. The route of the pool task that makes the call.
+/// 3. `<none>`. This includes calls from a task that a request has spawned. Use
 ///    [`RuntimeHealth::spawn_blocking_as`](crate::RuntimeHealth::spawn_blocking_as)
-///    gives it a name.
+///    to name such work. If a process has several
+///    [`RuntimeHealth`](crate::RuntimeHealth)s, the one started first counts it. If it
+///    has none, only tokio's function is called.
 ///
-/// It shows in `blocking_tasks` (queued, then running),
-/// `blocking_queue_wait_seconds` (from this call to the start) and
-/// `blocking_run_seconds` (from the start to the end, also when it panics). A
-/// task dropped before its start (aborted, or the runtime ended) leaves the
-/// queue and shows in neither histogram. Findings on the pool name the line of
+/// The task appears in these metrics:
+///
+/// - `blocking_tasks`: first as queued, then as running.
+/// - `blocking_queue_wait_seconds`: the time from this call to the start.
+/// - `blocking_run_seconds`: the time from the start to the end, also if it panics.
+///
+/// A task that is dropped before its start, because it was aborted or the runtime
+/// shut down, appears in neither histogram. Findings on the pool name the line of
 /// this call.
 ///
-/// Costs up to 150 ns more than tokio's, which takes microseconds.
+/// It costs about 0.1 µs more than tokio's function, which takes microseconds.
 ///
 /// # Panics
 ///
-/// If called outside of a tokio runtime, as tokio's does.
+/// Panics if called outside a tokio runtime, as tokio's function does.
 ///
 /// # Examples
 ///
@@ -60,8 +62,11 @@ where
     }
 }
 
-/// [`Handle::spawn_blocking`], counted as by [`spawn_blocking`]: on the pool of
-/// the runtime that is given, also from outside of any.
+/// Runs a blocking closure like [`Handle::spawn_blocking`], and records it like
+/// [`spawn_blocking`].
+///
+/// The closure runs on the pool of the given runtime. The call also works outside any
+/// runtime.
 ///
 /// # Examples
 ///
@@ -78,7 +83,7 @@ where
 {
     match Origin::find() {
         Some(mut origin) => {
-            // Another runtime, perhaps.
+            // The given runtime may be another one than the caller's.
             origin.runtime = None;
             let tracked = TrackedTask::spawned(origin, Location::caller());
             runtime.spawn_blocking(move || run(tracked, task))
@@ -87,13 +92,25 @@ where
     }
 }
 
-/// [`tokio::task::block_in_place`], with the calls in progress counted by
-/// route (`blocking_in_place`): each takes a thread of the blocking pool, which
-/// goes on with the worker's tasks meanwhile.
+/// Runs a blocking closure like [`tokio::task::block_in_place`], and counts the calls
+/// in progress by route (`blocking_in_place`).
+///
+/// Each call on a worker occupies a thread of the blocking pool, which runs the
+/// worker's tasks meanwhile. A call from a pool task occupies no further thread and is
+/// not counted.
 ///
 /// # Panics
 ///
-/// On a runtime with one thread, as tokio's does.
+/// Panics on a current-thread runtime, as tokio's function does.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main] async fn main() {
+/// let sum = tower_runtime_health::block_in_place(|| (1..=10).sum::<u32>());
+/// assert_eq!(sum, 55);
+/// # }
+/// ```
 #[cfg(feature = "rt-multi-thread")]
 #[track_caller]
 pub fn block_in_place<F, R>(task: F) -> R
@@ -108,7 +125,7 @@ where
         }
     }
 
-    // In a pool task it is a plain call.
+    // From a pool task tokio only calls the closure.
     let found = Origin::find().filter(|origin| !origin.from_pool);
     let _counted = found.map(|origin| {
         origin.instance.tasks.in_place_began(origin.route);
@@ -117,17 +134,17 @@ where
     tokio::task::block_in_place(task)
 }
 
-/// Whom a task belongs to.
+/// The service and route that a task belongs to.
 pub(crate) struct Origin {
     instance: Arc<Instance>,
     route: RouteId,
-    /// Where it is put, if that is known.
+    /// The runtime whose pool runs the task, if known.
     runtime: Option<RuntimeId>,
     from_pool: bool,
 }
 
 impl Origin {
-    /// Of work that a service has named.
+    /// The origin of work that was named explicitly.
     pub(crate) fn named(instance: &Arc<Instance>, route: RouteId) -> Self {
         Self {
             instance: Arc::clone(instance),
@@ -137,8 +154,8 @@ impl Origin {
         }
     }
 
-    /// The poll, else the pool task that the calling thread runs; else work that no
-    /// request caused.
+    /// Returns the poll or else the pool task that the calling thread runs, or else
+    /// the origin of work that no request caused.
     fn find() -> Option<Self> {
         let caused_by = |work: CurrentWork, from_pool| Self {
             instance: work.instance,
@@ -155,7 +172,7 @@ impl Origin {
         Some(Self::named(&instance::oldest()?, NONE))
     }
 
-    /// As [`spawn_blocking`], for this.
+    /// Runs a task like [`spawn_blocking`], on behalf of this origin.
     #[track_caller]
     pub(crate) fn spawn<F, R>(self, task: F) -> JoinHandle<R>
     where
@@ -167,7 +184,7 @@ impl Origin {
     }
 }
 
-/// The frame that a pool task's stack is read up to.
+/// Runs a task. A stack walk of the task ends at this function's frame.
 #[inline(never)]
 fn run<F, R>(mut tracked: TrackedTask, task: F) -> R
 where
@@ -178,7 +195,8 @@ where
     task()
 }
 
-/// A pool task's way through the counters, which is always gone to its end.
+/// Counts a pool task through its states. Its destructor counts the last one, so no
+/// task remains queued or running in the counters.
 struct TrackedTask {
     origin: Origin,
     site: &'static Location<'static>,

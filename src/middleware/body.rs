@@ -12,21 +12,23 @@ use crate::model::{Outcome, Phase};
 use crate::slot::StackAnchor;
 
 pin_project! {
-    /// Response body of [`RuntimeHealthService`](super::RuntimeHealthService): times each
-    /// `poll_frame` of the inner one and sees its end.
+    /// The response body of [`RuntimeHealthService`](super::RuntimeHealthService).
     ///
-    /// The request ends, once, with the first of these: no frame follows
-    /// (`poll_frame` gives `None`, or `is_end_stream` says so after a frame or
-    /// from the beginning), or this is dropped after the trailers or after all
-    /// bytes of the `content-length`: *completed*; `poll_frame` gives an error
-    /// or panics: *error*; dropped before any of it: *cancelled*.
+    /// It times each `poll_frame` of the inner body and detects the end of the
+    /// request. The request ends once, with the first of these outcomes:
+    ///
+    /// - *completed*: `poll_frame` returns `None`; or `is_end_stream` returns `true`,
+    ///   after a frame or before the first; or the body is dropped after the trailers
+    ///   or after all bytes of the `content-length`.
+    /// - *error*: `poll_frame` returns an error or panics.
+    /// - *cancelled*: the body is dropped before any of these.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
-        // Dropped first: what its destructor does belongs to the request.
+        // Declared first, so that its destructor runs while the request is open.
         #[pin]
         pub(super) inner: B,
         pub(super) request: Option<RequestGuard>,
-        // Bytes to come, where that is known.
+        // The bytes that remain, if the length is known.
         pub(super) remaining: Option<u64>,
     }
 }
@@ -40,15 +42,15 @@ impl<B> ResponseBody<B> {
         }
     }
 
-    /// The inner body.
+    /// Returns a reference to the inner body.
     pub fn get_ref(&self) -> &B {
         &self.inner
     }
 }
 
 impl<B: Default> Default for ResponseBody<B> {
-    /// A body that belongs to no request, for middleware that makes responses
-    /// of its own.
+    /// Returns a body that belongs to no request, for middleware that creates its own
+    /// responses.
     fn default() -> Self {
         Self::untimed(B::default())
     }
@@ -58,7 +60,7 @@ impl<B: Body> Body for ResponseBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
-    // Never inlined, as the future's `poll`.
+    // Never inlined, for the reason given at the future's `poll`.
     #[inline(never)]
     fn poll_frame(
         self: Pin<&mut Self>,
@@ -87,7 +89,7 @@ impl<B: Body> Body for ResponseBody<B> {
             Poll::Ready(Some(Err(_))) => Outcome::Error,
             Poll::Ready(Some(Ok(_))) if this.inner.is_end_stream() => Outcome::Completed,
             Poll::Ready(Some(Ok(next))) => {
-                // A server stops after either, without asking for the end.
+                // A server may drop the body after either, without polling for the end.
                 if next.is_trailers() {
                     request.completes_if_dropped();
                 } else if let (Some(data), Some(remaining)) = (next.data_ref(), this.remaining) {

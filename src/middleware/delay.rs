@@ -10,10 +10,10 @@ use crate::sync::{AtomicU64, Ordering};
 
 /// Measures how long a request waits from a wake to the poll that follows it.
 ///
-/// Stands between the request and its waker, for sampled requests only: its
-/// allocation is made when the request begins. Wakes by the task that
-/// polls the request are left out: an HTTP/1 connection hands its own handler
-/// the request's body that way, and nothing is queued then.
+/// It wraps the request's waker, for sampled requests only, and allocates when the
+/// request begins. Wakes by the task that polls the request do not count: an HTTP/1
+/// connection wakes its own handler that way to pass it the request's body, and
+/// nothing is queued then.
 #[derive(Debug)]
 pub(super) struct WakeDelay {
     stamp: Arc<Stamp>,
@@ -24,10 +24,10 @@ pub(super) struct WakeDelay {
 struct Stamp {
     clock: Clock,
     inner: AtomicWaker,
-    /// When the first wake since the last poll came, in ticks; 0 for none.
-    /// Publishes nothing but itself.
+    /// The time of the first wake since the last poll, in ticks, or 0 if there was
+    /// none. Publishes no other data.
     woken: AtomicU64,
-    /// Which task polled last: a hash of its id, 0 for none.
+    /// The hash of the id of the task that polled last, or 0 if there was none.
     polled_by: AtomicU64,
 }
 
@@ -45,13 +45,13 @@ impl WakeDelay {
         }
     }
 
-    /// The waker to poll with.
+    /// Returns the waker to poll with.
     pub(super) fn waker(&self) -> &Waker {
         &self.waker
     }
 
-    /// A poll began at `now`, to be woken by `waker` next. Gives the delay of
-    /// the wake before it, if there was one.
+    /// Records that a poll with `waker` began at `now`. Returns the delay since the
+    /// first wake after the previous poll, if there was one.
     pub(super) fn poll_begins(&self, waker: &Waker, now: u64) -> Option<u64> {
         self.stamp.inner.register(waker);
         self.stamp
@@ -72,7 +72,7 @@ impl Wake for Stamp {
     fn wake_by_ref(self: &Arc<Self>) {
         let task = current_task();
         if task == 0 || task != self.polled_by.load(Ordering::Relaxed) {
-            // Only the first wake counts; it is lost if two race, which is as good.
+            // Only the first wake counts. If two wakes race, either time will do.
             if self.woken.load(Ordering::Relaxed) == 0 {
                 self.woken.store(self.clock.ticks(), Ordering::Relaxed);
             }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_tasks_own_wake_is_left_out_but_passed_on() {
+    async fn a_tasks_own_wake_is_not_timed_but_passed_on() {
         tokio::spawn(async {
             let clock = Clock::new();
             let counting = Arc::new(Counting(0.into()));

@@ -13,14 +13,15 @@ use crate::model::{Outcome, Phase};
 use crate::slot::StackAnchor;
 
 pin_project! {
-    /// Response future of [`RuntimeHealthService`](super::RuntimeHealthService): times each
-    /// poll of the inner one.
+    /// The response future of [`RuntimeHealthService`](super::RuntimeHealthService).
+    ///
+    /// It times each poll of the inner future.
     #[derive(Debug)]
     pub struct ResponseFuture<F> {
-        // Dropped first: what its destructor does belongs to the request.
+        // Declared first, so that its destructor runs while the request is open.
         #[pin]
         inner: F,
-        // Goes on to the body; gone after the future has given its output.
+        // Moved into the body when the future completes.
         request: Option<RequestGuard>,
     }
 }
@@ -41,14 +42,13 @@ where
 {
     type Output = Result<Response<ResponseBody<B>>, E>;
 
-    // Never inlined: while the inner future is polled its frame is on the stack,
-    // and is where a walk up that stack ends. What the inner future gives is not
-    // moved until all is known, since it is large.
+    // Never inlined: a stack walk of the inner future ends at this function's frame.
+    // The inner future's output is large, so it is moved only once, at the end.
     #[inline(never)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Some(request) = this.request else {
-            // Polled after completion: whatever the inner future does then.
+            // Polled after completion: the inner future decides what happens.
             let output = this.inner.poll(cx);
             return output.map_ok(|response| response.map(ResponseBody::untimed));
         };

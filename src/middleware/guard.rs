@@ -4,18 +4,19 @@ use crate::model::{Outcome, Phase};
 use crate::slot::StackAnchor;
 use crate::thread_state::SeriesRecorder;
 
-/// One timed poll, from `enter` to `leave`. Dropped instead, by a panic that
-/// unwinds, it leaves all the same: no slot stays entered.
+/// One timed poll, from `enter` to `leave`. If a panic unwinds through the poll, the
+/// destructor leaves the slot, so no slot stays entered.
 ///
-/// What it was entered with is in the slot and nowhere else.
+/// The start of the poll is stored only in the slot.
 pub(super) struct PollGuard<'p> {
     progress: &'p mut Progress,
 }
 
 impl<'p> PollGuard<'p> {
-    /// `anchor` is the frame that holds the guard. `None` where the poll is not to
-    /// be timed: a layer further out does it already, or the thread's local data
-    /// is gone.
+    /// Begins a timed poll. `anchor` is the frame that holds the guard.
+    ///
+    /// Returns `None` if an outer layer already times the poll, or if the thread's
+    /// local data has been destroyed.
     #[inline(always)]
     pub(super) fn enter(
         progress: &'p mut Progress,
@@ -36,8 +37,8 @@ impl<'p> PollGuard<'p> {
         Some(Self { progress })
     }
 
-    /// The poll has returned. Not left to the destructor: this is inlined, a
-    /// destructor that runs on two ways is not.
+    /// Ends a timed poll that has returned. The destructor does not do this, because a
+    /// destructor that runs on two paths is not inlined.
     #[inline(always)]
     pub(super) fn leave(this: Option<Self>) {
         if let Some(guard) = this {
@@ -50,9 +51,9 @@ impl<'p> PollGuard<'p> {
         let recorder = &*self.progress.recorder;
         let (slot, poll_config) = (&*recorder.slot, &*recorder.poll_config);
         let end = poll_config.clock.ticks();
-        // Below 0, which wraps, is rare: the long way sees to it.
+        // A negative difference is rare. It wraps, and `record_long` handles it.
         let ticks = end.wrapping_sub(slot.started());
-        // No threshold is below the first bound.
+        // No threshold is below the first bound, so a short poll is never blocking.
         if ticks <= poll_config.bounds.poll[0] {
             slot.leave();
             recorder.cells.short_poll(ticks);
@@ -63,7 +64,7 @@ impl<'p> PollGuard<'p> {
         std::mem::forget(self);
     }
 
-    /// What the poll is recorded by.
+    /// Returns the recorder of the poll.
     #[inline(always)]
     pub(super) fn recorder(&self) -> &SeriesRecorder {
         &self.progress.recorder
@@ -77,15 +78,15 @@ impl Drop for PollGuard<'_> {
     }
 }
 
-// These take what the guard holds, not the guard, which has no address then and
-// stays in registers.
+// The functions below take the guard's contents instead of a reference to the guard.
+// The guard then needs no address and stays in registers.
 
-/// A poll has ended that took longer than most.
+/// Records a poll that took longer than the first bound.
 #[inline(never)]
 fn record_long(progress: &Progress, end: u64) {
     let recorder = &*progress.recorder;
-    // Cores' counters may differ by a few ticks, and the thread may have
-    // changed cores.
+    // Saturating: the counters of two cores may differ by a few ticks, and the thread
+    // may have moved to another core.
     let ticks = end.saturating_sub(recorder.slot.started());
     if ticks >= recorder.poll_config.threshold
         && let Some(cause) = recorder.slot.note_ended(ticks)

@@ -7,20 +7,41 @@ use super::RuntimeHealthService;
 use crate::instance::KeepAlive;
 use crate::route::{AutoRoute, RequestHead, RouteFn};
 
-/// Puts [`RuntimeHealthService`] around a service; made by
+/// Wraps a service in [`RuntimeHealthService`]. Created by
 /// [`RuntimeHealth::layer`](crate::RuntimeHealth::layer).
 ///
-/// Two ways to put it on:
+/// There are two ways to apply it:
 ///
-/// - `Router::layer(health.layer())`: inside axum's routing, so that routes are
-///   known by their `MatchedPath`. axum boxes each layered route, which costs
+/// - `Router::layer(health.layer())` applies it inside axum's routing. Routes are
+///   then known by their `MatchedPath`. axum boxes each layered route, which costs
 ///   more than the layer itself.
-/// - around any whole service (`ServiceBuilder`, tonic's `Server::builder().layer`,
-///   a hyper service): cheaper; name the routes with [`route_by`](Self::route_by)
-///   where they are not gRPC.
+/// - `ServiceBuilder`, tonic's `Server::builder().layer` or a hyper service apply it
+///   around a whole service. This is cheaper. Routes other than gRPC methods must be
+///   named with [`route_by`](Self::route_by).
 ///
-/// A layer inside another one of the same `RuntimeHealth` steps back: the outer
-/// one counts the request and times its polls.
+/// When layers of one `RuntimeHealth` are nested, only the outermost records.
+///
+/// # Examples
+///
+/// ```
+/// use std::convert::Infallible;
+///
+/// use http::{Request, Response};
+/// use tower::{ServiceBuilder, ServiceExt};
+/// use tower_runtime_health::RuntimeHealth;
+///
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let health = RuntimeHealth::builder().start()?;
+/// let service = ServiceBuilder::new()
+///     .layer(health.layer().route_by(|_| Some("/hello".into())))
+///     .service_fn(|_: Request<String>| async {
+///         Ok::<_, Infallible>(Response::new("hello".to_owned()))
+///     });
+///
+/// let response = service.oneshot(Request::new(String::new())).await?;
+/// assert_eq!(response.body().get_ref(), "hello");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct RuntimeHealthLayer<R = AutoRoute> {
     keep_alive: Arc<KeepAlive>,
@@ -37,10 +58,12 @@ impl RuntimeHealthLayer {
 }
 
 impl<R> RuntimeHealthLayer<R> {
-    /// Names routes by a function instead of [`AutoRoute`].
+    /// Sets a function that names routes, in place of [`AutoRoute`].
     ///
-    /// The function must give templates, not raw paths: see
+    /// The function must return templates, not raw paths: see
     /// [`RouteLabel`](crate::RouteLabel).
+    ///
+    /// # Examples
     ///
     /// ```
     /// # use tower_runtime_health::{RuntimeHealth, RequestHead};

@@ -11,38 +11,39 @@ use crate::model::{Method, Outcome, Series};
 use crate::route::{Found, OVERFLOW, UNMATCHED, grpc_serves};
 use crate::thread_state::{SeriesRecorder, ThreadState};
 
-/// One request, from `call` to its end. Counted exactly once: when this is
-/// dropped, wherever that is.
+/// One request, from `call` to its end. It counts the request exactly once: in `end`,
+/// or else when it is dropped.
 ///
-/// Small, since it is moved with the response: into axum's boxed future, into
-/// the body, into axum's boxed body.
+/// It is small, because it is moved with the response: into axum's boxed future, into
+/// the body and into axum's boxed body.
 #[derive(Debug)]
 pub(super) struct RequestGuard {
     pub(super) progress: Progress,
     /// In ticks.
     started: u64,
-    /// False inside another layer of the same instance, which counts it.
+    /// Whether this guard has yet to count the request. False inside another layer of
+    /// the same instance, which counts it.
     counted: bool,
     pub(super) extra: Option<Box<Extra>>,
 }
 
-/// What few requests have.
+/// State that only few requests need.
 #[derive(Debug)]
 pub(super) struct Extra {
-    /// The gRPC path this request would be labelled with, if its method turns
-    /// out to exist. For the first requests of each method only.
+    /// The gRPC path that becomes a label if the method turns out to exist. Set only
+    /// for the first requests of each method.
     unconfirmed: Option<Box<str>>,
     delay: Option<WakeDelay>,
 }
 
-/// What each poll of a request reads and writes.
+/// The state that each poll of a request reads and writes.
 #[derive(Debug)]
 pub(super) struct Progress {
-    /// Of the thread this was last polled on.
+    /// The recorder of the thread that polled last.
     pub(super) recorder: Arc<SeriesRecorder>,
     /// When the last timed poll ended, in ticks.
     pub(super) last_poll_ended: u64,
-    /// The outcome, should the request be dropped now.
+    /// The outcome if the request were dropped now.
     pub(super) outcome: Outcome,
 }
 
@@ -85,7 +86,8 @@ impl RequestGuard {
         }
     }
 
-    /// On a thread whose local data is torn down: it is timed on others only.
+    /// Begins a request on a thread whose local data has been destroyed. Its polls are
+    /// timed on other threads only.
     #[cold]
     fn begin_without_thread(instance: &Arc<Instance>, method: Method, found: Found<'_>) -> Self {
         let route = match found.resolve() {
@@ -110,21 +112,21 @@ impl RequestGuard {
         }
     }
 
-    /// Its first poll is timed from the request's beginning on: one reading of
-    /// the clock less.
+    /// Returns the start of the request, in ticks. The first poll is timed from it,
+    /// which saves one reading of the clock.
     #[inline(always)]
     pub(super) fn started(&self) -> u64 {
         self.started
     }
 
-    /// The response is there, but for its content. Gives how many bytes are to
-    /// come, where that is known.
+    /// Records the response's head. Returns the length of the content in bytes, if it
+    /// is known.
     #[inline]
     pub(super) fn response<B: Body>(&mut self, response: &Response<B>) -> Option<u64> {
         if let Some(extra) = &mut self.extra {
             extra.response(&self.progress, response.status(), response.headers());
         }
-        // The body first: most know their length, and a header has to be looked up.
+        // The body first: most bodies know their length, and a header costs a look-up.
         let length = response.body().size_hint().exact().or_else(|| {
             let value = response.headers().get(CONTENT_LENGTH)?;
             value.to_str().ok()?.parse().ok()
@@ -135,8 +137,8 @@ impl RequestGuard {
         length
     }
 
-    /// Whether no content follows the head (RFC 9110, 6.4.1): servers drop the
-    /// body unpolled.
+    /// Returns whether no content follows the head (RFC 9110, 6.4.1). Servers then drop
+    /// the body without polling it.
     #[inline]
     fn has_no_content(&self, status: StatusCode) -> bool {
         let series = self.progress.recorder.series;
@@ -148,12 +150,13 @@ impl RequestGuard {
                     || status == StatusCode::NOT_MODIFIED))
     }
 
-    /// All there is to send was handed over, though the end was not asked for.
+    /// Notes that all content was handed over, so that a drop before the end of the body
+    /// counts as completed.
     pub(super) fn completes_if_dropped(&mut self) {
         self.progress.outcome = Outcome::Completed;
     }
 
-    /// The request has ended, with the poll that was timed last.
+    /// Ends the request at the end of the poll that was timed last.
     #[inline]
     pub(super) fn end(&mut self, outcome: Outcome) {
         self.progress.outcome = outcome;
@@ -179,7 +182,7 @@ impl Extra {
         })
     }
 
-    /// Polls with the waker that measures the delay, if there is one.
+    /// Polls with the waker that measures the delay, if the request is sampled.
     #[cold]
     #[inline(never)]
     pub(super) fn poll<T>(
@@ -205,7 +208,7 @@ impl Extra {
             && grpc_serves(status, headers)
             && let Some(instance) = progress.recorder.instance()
         {
-            // Later requests find it; this one ends where it was begun.
+            // Only later requests use the label: this one keeps the series it began with.
             instance.routes.intern(&path);
         }
     }
@@ -220,8 +223,8 @@ impl Drop for RequestGuard {
     }
 }
 
-/// What to count a request under and, if only the answer can tell, the name
-/// that would be better.
+/// Returns the recorder of a request. Also returns the gRPC path, if only the response
+/// can tell whether it may become a label.
 #[inline(never)]
 fn find_recorder(
     instance: &Arc<Instance>,

@@ -13,13 +13,13 @@ use crate::model::Phase;
 use crate::route::{AutoRoute, RequestHead, RouteLabel};
 use crate::slot::StackAnchor;
 
-/// A service whose requests are counted and whose polls are timed.
+/// A service that counts requests and times their polls. Created by
+/// [`RuntimeHealthLayer`](super::RuntimeHealthLayer).
 ///
-/// Changes nothing of what passes through: requests, responses, errors, size
-/// hints, trailers and readiness are those of the inner service. It only wraps
-/// the response's body in [`ResponseBody`].
+/// Requests, responses, errors, size hints, trailers and readiness are those of
+/// the inner service. The response's body is wrapped in [`ResponseBody`].
 ///
-/// `poll_ready` is passed on and not timed: no request is known yet.
+/// `poll_ready` is forwarded without timing, because it belongs to no request.
 #[derive(Clone, Debug)]
 pub struct RuntimeHealthService<S, R = AutoRoute> {
     inner: S,
@@ -36,17 +36,17 @@ impl<S, R> RuntimeHealthService<S, R> {
         }
     }
 
-    /// The inner service.
+    /// Returns a reference to the inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// The inner service.
+    /// Returns a mutable reference to the inner service.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// Takes the middleware off.
+    /// Returns the inner service and drops the middleware.
     pub fn into_inner(self) -> S {
         self.inner
     }
@@ -67,7 +67,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    // Never inlined, as the future's `poll`.
+    // Never inlined, for the reason given at the future's `poll`.
     #[inline(never)]
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let found = self.route.find(RequestHead::new(&request));

@@ -8,10 +8,11 @@
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 
-/// Longer paths are never labels: it is the longest we have seen, doubled.
+/// The length limit of labels, in bytes: twice the longest path seen. Longer paths never
+/// become labels.
 const MAX_LEN: usize = 256;
 
-/// `application/grpc`, `application/grpc+proto`, `application/grpc-web`, …
+/// Accepts `application/grpc`, `application/grpc+proto`, `application/grpc-web`, …
 pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     const PREFIX: &[u8] = b"application/grpc";
     headers.get(CONTENT_TYPE).is_some_and(|value| {
@@ -22,7 +23,7 @@ pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     })
 }
 
-/// `/package.Service/Method`: two segments of printable ASCII.
+/// Accepts `/package.Service/Method`: two segments of printable ASCII.
 pub(super) fn is_method_path(path: &str) -> bool {
     let Some((service, method)) = path.strip_prefix('/').and_then(|rest| rest.split_once('/'))
     else {
@@ -37,7 +38,7 @@ pub(super) fn is_method_path(path: &str) -> bool {
     path.len() <= MAX_LEN && name(service) && name(method)
 }
 
-/// Whether this is the answer of a gRPC method that exists.
+/// Returns whether this is the response of a gRPC method that exists.
 pub(crate) fn serves(status: StatusCode, headers: &HeaderMap) -> bool {
     status == StatusCode::OK
         && is_grpc(headers)

@@ -5,18 +5,18 @@ use rustc_hash::FxHashMap;
 use crate::model::RouteId;
 use crate::sync::{AtomicU64, Ordering, lock};
 
-/// No route matched.
+/// The route of requests that no route matched.
 pub(crate) const UNMATCHED: RouteId = RouteId(0);
-/// The cap on routes is reached.
+/// The route of requests beyond the limit on routes.
 pub(crate) const OVERFLOW: RouteId = RouteId(1);
-/// Not caused by any request.
+/// The route of work that no request caused.
 pub(crate) const NONE: RouteId = RouteId(2);
 
 const FIXED: [&str; 3] = ["<unmatched>", "<overflow>", "<none>"];
 
-/// Names of routes to small numbers, with a hard cap.
+/// Maps names of routes to small ids, with a hard limit on their number.
 ///
-/// Numbers are never given back: counters refer to them.
+/// Ids are never freed, because counters refer to them.
 #[derive(Debug)]
 pub(crate) struct Interner {
     max: usize,
@@ -33,7 +33,7 @@ struct Names {
 }
 
 impl Interner {
-    /// `max`: how many names there can be beside the fixed ones.
+    /// Creates an interner for `max` names in addition to the fixed ones.
     pub(crate) fn new(max: usize) -> Self {
         let by_id: Vec<Arc<str>> = FIXED.map(Arc::from).into();
         let by_name = by_id.iter().cloned().zip((0..).map(RouteId)).collect();
@@ -44,12 +44,13 @@ impl Interner {
         }
     }
 
-    /// How many ids there can be.
+    /// Returns the largest possible number of ids.
     pub(crate) fn capacity(&self) -> usize {
         self.max
     }
 
-    /// The id of a name; a new one if there is room, else [`OVERFLOW`].
+    /// Returns the id of a name. Assigns one if the limit allows it, and otherwise
+    /// returns [`OVERFLOW`].
     pub(crate) fn intern(&self, name: &str) -> RouteId {
         let mut names = lock(&self.names);
         if let Some(id) = names.by_name.get(name) {
@@ -66,14 +67,14 @@ impl Interner {
         id
     }
 
-    /// The name of an id of this instance.
+    /// Returns the name of an id of this instance.
     pub(crate) fn name(&self, id: RouteId) -> Arc<str> {
         let names = lock(&self.names);
         let fallback = &names.by_id[UNMATCHED.0 as usize];
         Arc::clone(names.by_id.get(id.0 as usize).unwrap_or(fallback))
     }
 
-    /// All names, by id.
+    /// Returns all names, indexed by id.
     pub(crate) fn list(&self) -> Vec<Arc<str>> {
         lock(&self.names).by_id.clone()
     }
@@ -81,7 +82,7 @@ impl Interner {
 
 /// One thread's copy of the names, so that looking one up takes no lock.
 ///
-/// Renewed when a name was added: at most as often as there are names.
+/// It is renewed after a name was added, so at most once per name.
 #[derive(Debug, Default)]
 pub(crate) struct RouteCache {
     names: FxHashMap<Arc<str>, RouteId>,
@@ -89,13 +90,13 @@ pub(crate) struct RouteCache {
 }
 
 impl RouteCache {
-    /// The id of a name that this thread has met.
+    /// Returns the id of a name that this thread's copy holds.
     #[inline]
     pub(crate) fn get(&self, name: &str) -> Option<RouteId> {
         self.names.get(name).copied()
     }
 
-    /// The id of a name that somebody has interned.
+    /// Returns the id of a name that any thread has interned.
     pub(crate) fn find(&mut self, interner: &Interner, name: &str) -> Option<RouteId> {
         if let Some(id) = self.get(name) {
             return Some(id);
@@ -107,7 +108,7 @@ impl RouteCache {
         self.names.get(name).copied()
     }
 
-    /// The id of a name, interned now if need be.
+    /// Returns the id of a name. Interns the name if it is new.
     pub(crate) fn find_or_intern(&mut self, interner: &Interner, name: &str) -> RouteId {
         match self.find(interner, name) {
             Some(id) => id,
@@ -116,8 +117,8 @@ impl RouteCache {
         }
     }
 
-    /// Whether nothing can be added any more, known without a lock: a flood of
-    /// new names takes none.
+    /// Returns whether the limit is reached. Takes no lock, so a flood of new names takes
+    /// none either.
     pub(crate) fn is_full(&self, interner: &Interner) -> bool {
         self.names.len() >= interner.max
     }
@@ -135,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_keep_their_ids_and_the_cap_holds() {
+    fn names_keep_their_ids_and_the_limit_holds() {
         let interner = Interner::new(2);
         let (a, b) = (interner.intern("/a"), interner.intern("/b"));
         assert_ne!(a, b);
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_names_grows_nothing() {
+    fn a_flood_of_names_does_not_exceed_the_limit() {
         let interner = Interner::new(4);
         let mut cache = RouteCache::default();
         for i in 0..10_000 {

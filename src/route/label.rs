@@ -4,7 +4,9 @@ use http::{Extensions, HeaderMap, Method, Request, Uri};
 
 use super::grpc;
 
-/// What of a request can be seen to name its route. Not the body.
+/// The parts of a request that a route name can be derived from: all but the body.
+///
+/// A function given to [`route_by`](crate::RuntimeHealthLayer::route_by) receives it.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestHead<'r> {
     method: &'r Method,
@@ -23,22 +25,23 @@ impl<'r> RequestHead<'r> {
         }
     }
 
-    /// The request's method.
+    /// Returns the request's method.
     pub fn method(&self) -> &'r Method {
         self.method
     }
 
-    /// The request's target.
+    /// Returns the request's target.
     pub fn uri(&self) -> &'r Uri {
         self.uri
     }
 
-    /// The request's headers.
+    /// Returns the request's headers.
     pub fn headers(&self) -> &'r HeaderMap {
         self.headers
     }
 
-    /// What routers and middleware outside of the layer left with the request.
+    /// Returns the request's extensions, as set by the routers and middleware outside
+    /// the layer.
     pub fn extensions(&self) -> &'r Extensions {
         self.extensions
     }
@@ -46,13 +49,13 @@ impl<'r> RequestHead<'r> {
 
 /// Names the route of a request, for the label `route`.
 ///
-/// The name has to be a *template* (`/users/{id}`), never the path a client
-/// sent: each name is a set of time series. `None` gives `<unmatched>`. However
-/// wrong an implementation is, there are never more names than
-/// [`max_routes`](crate::Builder::max_routes); the rest gives `<overflow>`.
+/// The name must be a *template* (`/users/{id}`), never the path that a client
+/// sent, because each name creates a set of time series. `None` becomes
+/// `<unmatched>`. The number of names is limited to
+/// [`max_routes`](crate::Builder::max_routes). Further names become `<overflow>`.
 ///
-/// Called once a request, in `Service::call`; it should take well below a
-/// microsecond and must not block. It may borrow from the request.
+/// It is called once per request, in `Service::call`. It should take well below a
+/// microsecond and must not block. The name may borrow from the request.
 ///
 /// Sealed: implemented by [`AutoRoute`] and, through
 /// [`RuntimeHealthLayer::route_by`](crate::RuntimeHealthLayer::route_by), by functions.
@@ -61,36 +64,38 @@ pub trait RouteLabel: sealed::Sealed + Clone {
     fn find<'r>(&self, head: RequestHead<'r>) -> Found<'r>;
 }
 
-/// How far a route is known when its request arrives.
+/// What is known of a route when its request arrives.
 #[derive(Debug)]
 pub enum Found<'r> {
-    /// This is its template.
+    /// The route's template.
     Template(Cow<'r, str>),
-    /// A router's template. The path of a gRPC request may say more if it ends
-    /// in a wildcard: see [`resolve`](Self::resolve), not needed where it is
-    /// known to be none.
+    /// A router's template. If it ends in a wildcard, the path of a gRPC request is
+    /// more specific: see [`resolve`](Self::resolve). Other templates need not be
+    /// resolved.
     Matched {
         template: &'r str,
         head: RequestHead<'r>,
     },
-    /// The path of a gRPC request: a label if the service turns out to serve
-    /// it; `otherwise` until then.
+    /// The path of a gRPC request. It becomes a label once the service has served it.
+    /// Until then the label is `otherwise`.
     GrpcPath {
         path: &'r str,
         otherwise: Option<&'r str>,
     },
-    /// Nothing names it.
+    /// The route has no name.
     Unmatched,
 }
 
-/// The default: axum's `MatchedPath` (feature `axum`), else the method path of
-/// a gRPC request, else `<unmatched>`.
+/// The default way to name routes.
 ///
-/// Where `MatchedPath` ends in a wildcard (`/grpc.health.v1.Health/{*rest}`)
-/// the method path of a gRPC request says more, and is preferred. A method path
-/// becomes a label after the service first answered it with something else
-/// than `UNIMPLEMENTED`; the requests before that are `<unmatched>`, or under
-/// the wildcard template.
+/// The name is axum's `MatchedPath` (feature `axum`), or else the method path of a
+/// gRPC request, or else `<unmatched>`.
+///
+/// If `MatchedPath` ends in a wildcard (`/grpc.health.v1.Health/{*rest}`), the
+/// method path of a gRPC request is more specific and takes precedence. A method
+/// path becomes a label after the service has first answered it with a status other
+/// than `UNIMPLEMENTED`. Earlier requests are counted as `<unmatched>`, or under the
+/// wildcard template.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AutoRoute(());
 
@@ -130,8 +135,8 @@ fn grpc_path<'r>(head: RequestHead<'r>, otherwise: Option<&'r str>) -> Option<Fo
     is_grpc.then_some(Found::GrpcPath { path, otherwise })
 }
 
-/// Whether a template ends in a wildcard, as `/{*rest}` does: it can have one
-/// nowhere else.
+/// Returns whether a template ends in a wildcard, as `/{*rest}` does. A wildcard is
+/// always the last segment.
 pub(crate) fn is_wildcard(template: &str) -> bool {
     let last = template.rsplit_once('/');
     last.is_some_and(|(_, segment)| segment.starts_with("{*"))
@@ -150,7 +155,7 @@ fn matched_path(_: &Extensions) -> Option<&str> {
     None
 }
 
-/// A route named by a function; made by
+/// Names routes with a function. Created by
 /// [`RuntimeHealthLayer::route_by`](crate::RuntimeHealthLayer::route_by).
 #[derive(Clone, Copy)]
 pub struct RouteFn<F>(pub(crate) F);

@@ -11,14 +11,14 @@
 
 use std::time::{Duration, SystemTime};
 
-/// Long enough that rounding in the conversion is below a part in a billion.
+/// Long enough to keep the rounding error of the conversion below one part in a billion.
 const SPAN: u64 = 1 << 40;
 
 /// A calibrated clock. Cloning it is cheap.
 #[derive(Clone, Debug)]
 pub(crate) struct Clock {
     counter: quanta::Clock,
-    /// The counter is the processor's, which can be read without a call.
+    /// Whether the counter is the processor's, which can be read without a call.
     is_processors: bool,
 }
 
@@ -32,8 +32,8 @@ impl Clock {
         }
     }
 
-    /// Now, in ticks. Two readings on different cores may differ by a few
-    /// ticks in the wrong direction: always subtract saturating.
+    /// Returns the current time in ticks. A reading on another core may be a few ticks
+    /// behind an earlier one, so differences must saturate.
     #[inline(always)]
     pub(crate) fn ticks(&self) -> u64 {
         if self.is_processors {
@@ -48,7 +48,7 @@ impl Clock {
         self.counter.raw()
     }
 
-    /// Nanoseconds in a number of ticks.
+    /// Converts ticks to nanoseconds.
     pub(crate) fn nanos(&self, ticks: u64) -> u64 {
         self.counter.delta_as_nanos(0, ticks)
     }
@@ -62,23 +62,25 @@ impl Clock {
         self.nanos(ticks) as f64 / 1e9
     }
 
-    /// Ticks in a duration, saturating.
+    /// Converts a duration to ticks, saturating.
     pub(crate) fn ticks_in(&self, duration: Duration) -> u64 {
         let per_span = u128::from(self.nanos(SPAN).max(1));
         let ticks = duration.as_nanos().saturating_mul(u128::from(SPAN)) / per_span;
         u64::try_from(ticks).unwrap_or(u64::MAX)
     }
 
-    /// The wall clock, for people; never for a duration.
+    /// Returns the wall-clock time, for display. Never use it to measure a duration.
     pub(crate) fn wall(&self) -> SystemTime {
         SystemTime::now()
     }
 }
 
-/// Whether the counter is the processor's; quanta does not say. It is if its
-/// readings lie between two of the processor's: nanoseconds since the machine
-/// was started do not, three times in a row. (Where a thread changes cores
-/// meanwhile the answer can be no, which costs a call a reading.)
+/// Returns whether quanta's counter is the processor's, which quanta does not tell.
+///
+/// It is if each reading lies between two readings of the processor's counter, three
+/// times in a row. Nanoseconds since the machine was started do not. If the thread
+/// changes cores meanwhile, the result may be a false `false`, which costs a call per
+/// reading.
 fn reads_processor(counter: &quanta::Clock) -> bool {
     (0..3).all(|_| {
         let (before, reading, after) =

@@ -3,7 +3,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-/// Why [`Builder::start`](crate::Builder::start) or
+/// The reason why [`Builder::start`](crate::Builder::start) or
 /// [`RuntimeHealth::observe_runtime`](crate::RuntimeHealth::observe_runtime) failed.
 ///
 /// Its text names what to change; [`source`](StdError::source) has the underlying error, which
@@ -55,7 +55,7 @@ pub(crate) enum Kind {
 }
 
 impl Error {
-    /// Whether an option has a value outside its range. The text names both.
+    /// Returns whether an option has a value outside its range. The text names both.
     ///
     /// ```
     /// # use tower_runtime_health::RuntimeHealth;
@@ -71,7 +71,7 @@ impl Error {
         )
     }
 
-    /// Whether there was no tokio runtime to observe.
+    /// Returns whether there was no tokio runtime to observe.
     ///
     /// ```
     /// # use tower_runtime_health::RuntimeHealth;
@@ -83,12 +83,12 @@ impl Error {
         matches!(self.kind, Kind::MissingRuntime(_))
     }
 
-    /// Whether the exporter could not listen on its address; see the example above.
+    /// Returns whether the exporter could not listen on its address; see the example above.
     pub fn is_bind(&self) -> bool {
         matches!(self.kind, Kind::Bind { .. })
     }
 
-    /// Whether the operating system refused a thread, or what a thread needs.
+    /// Returns whether the operating system refused a thread, or what a thread needs.
     ///
     /// ```
     /// # use tower_runtime_health::RuntimeHealth;

@@ -6,10 +6,10 @@ use crate::recorder::HistogramTotals;
 use crate::recorder::{Histogram, TickBounds};
 use crate::sync::{AtomicU64, Ordering};
 
-/// Figures of wrapped pool tasks, by route.
+/// Counters of wrapped pool tasks, by route.
 ///
-/// State between threads and written with read-modify-writes: a pool task
-/// costs microseconds to hand over in any case, and pool threads come and go.
+/// All threads share them and write with read-modify-writes. Handing over a pool task
+/// costs microseconds in any case, and pool threads are short-lived.
 #[derive(Debug)]
 pub(crate) struct TaskCounters {
     bounds: TickBounds<12>,
@@ -18,12 +18,12 @@ pub(crate) struct TaskCounters {
 
 #[derive(Debug)]
 struct RouteTasks {
-    /// Each is counted once, in this order; a reader loads them in the
-    /// opposite one (`Acquire`, partner of the `Release` of the writer), so
+    /// A task is counted once in each state, in the order of these fields. A reader loads
+    /// them in the opposite order (`Acquire`, partner of the `Release` of the writer), so
     /// differences are never negative.
     spawned: AtomicU64,
     started: AtomicU64,
-    /// Dropped before they started: aborted, or the runtime has ended.
+    /// Tasks dropped before they started, by an abort or the end of the runtime.
     cancelled: AtomicU64,
     ended: AtomicU64,
     /// Calls of `block_in_place` in progress.
@@ -32,7 +32,7 @@ struct RouteTasks {
     run: Histogram<12>,
 }
 
-/// What a route's tasks amount to.
+/// The totals of one route.
 #[cfg(feature = "prometheus")]
 #[derive(Clone, Debug)]
 pub(crate) struct TaskTotals {
@@ -43,13 +43,13 @@ pub(crate) struct TaskTotals {
     pub(crate) run: HistogramTotals<12>,
 }
 
-/// What all routes' tasks amount to.
+/// The totals of all routes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct TaskSums {
     pub(crate) queued: u64,
     pub(crate) running: u64,
     pub(crate) in_place: u64,
-    /// Starts and ends so far: it moves as long as the pool does.
+    /// Starts and ends so far. It changes as long as the pool makes progress.
     pub(crate) steps: u64,
 }
 
@@ -106,8 +106,7 @@ impl TaskCounters {
         }
     }
 
-    /// Tasks queued and running, and those started or ended since the
-    /// beginning, over all routes.
+    /// Returns the totals over all routes.
     pub(crate) fn sums(&self) -> TaskSums {
         let mut sums = TaskSums::default();
         for tasks in self.routes.iter().filter_map(OnceLock::get) {
@@ -123,7 +122,7 @@ impl TaskCounters {
         sums
     }
 
-    /// Every route that has put work on the pool.
+    /// Returns the totals of every route that has put tasks on the pool.
     #[cfg(feature = "prometheus")]
     pub(crate) fn totals(&self) -> impl Iterator<Item = (RouteId, TaskTotals)> {
         self.routes.iter().zip(0..).filter_map(|(tasks, id)| {

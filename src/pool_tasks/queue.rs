@@ -5,12 +5,11 @@ use crate::model::{RouteId, RuntimeId};
 use crate::sync::{AtomicU64, Ordering, fence};
 use crate::sys::StaticRef;
 
-/// The wrapped tasks that wait for a thread, each with what the pool's watch
-/// wants to know of it.
+/// The wrapped tasks that wait for a thread, with the details that the pool monitor
+/// reports.
 ///
-/// A ring of places that are claimed without a lock. Where the ring has come
-/// round to a task that still waits, the newer one goes without a place: it is
-/// in its route's counters all the same.
+/// A ring of places that are claimed without a lock. If the next place is still held by
+/// a waiting task, the new task gets no place. Its route's counters count it all the same.
 #[derive(Debug)]
 pub(crate) struct TaskQueue {
     next: AtomicU64,
@@ -19,12 +18,12 @@ pub(crate) struct TaskQueue {
 
 #[derive(Debug)]
 struct Place {
-    /// When the task was put on the pool, in ticks; `FREE`, or `CLAIMED` while
-    /// the fields are written. Each place is a sequence lock: `Release` stores
+    /// When the task was queued, in ticks; or `FREE`; or `CLAIMED` while the fields are
+    /// written. Each place is a sequence lock: `Release` stores
     /// by its task, `Acquire` loads by `list`.
     since: AtomicU64,
-    /// Route in the lower half; then the runtime's number, 0 if not known; the
-    /// highest bit: a pool task has put it there.
+    /// The route in the lower half, then the runtime's id (0 if unknown). The highest bit
+    /// is set if a pool task queued the task.
     what: AtomicU64,
     site: StaticRef<Location<'static>>,
 }
@@ -33,23 +32,23 @@ const FREE: u64 = 0;
 const CLAIMED: u64 = 1;
 const FROM_POOL: u64 = 1 << 63;
 
-/// A wrapped task that waits.
+/// A wrapped task that waits for a thread.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct QueuedTask {
-    /// When it was put on the pool, in ticks.
+    /// When the task was queued, in ticks.
     pub(crate) since: u64,
     pub(crate) route: RouteId,
     pub(crate) runtime: Option<RuntimeId>,
-    /// Whether a pool task has put it there.
+    /// Whether a pool task queued it.
     pub(crate) from_pool: bool,
     pub(crate) site: &'static Location<'static>,
 }
 
 impl TaskQueue {
-    /// More tasks than that in a queue are not told apart.
+    /// The capacity. Further tasks are counted, but not listed.
     #[cfg(not(runtime_health_loom))]
     const PLACES: usize = 1024;
-    /// So few that the model's tasks meet in one place.
+    /// One place, so that the model's tasks compete for it.
     #[cfg(runtime_health_loom)]
     const PLACES: usize = 1;
 
@@ -65,7 +64,7 @@ impl TaskQueue {
         }
     }
 
-    /// Gives the place that the task has to leave.
+    /// Claims a place for a task. Returns the place, to be passed to `leave`.
     pub(crate) fn enter(&self, waits: &QueuedTask) -> Option<usize> {
         let next = self.next.fetch_add(1, Ordering::Relaxed);
         let at = usize::try_from(next % self.places.len() as u64).ok()?;
@@ -92,8 +91,8 @@ impl TaskQueue {
         }
     }
 
-    /// Those that wait now, as far as they have a place; one that starts
-    /// meanwhile may be left out.
+    /// Returns the waiting tasks that have a place. A task that starts during the call may
+    /// be missing.
     pub(crate) fn list(&self) -> impl Iterator<Item = QueuedTask> {
         self.places.iter().filter_map(|place| {
             let since = place.since.load(Ordering::Acquire);

@@ -2,9 +2,9 @@
 /// pool task. A walk up the thread's stack is proven when it arrives there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StackAnchor {
-    /// Its stack pointer; 0 where stacks are not read.
+    /// The frame's stack pointer, or 0 where stacks are not read.
     pub(crate) stack: u64,
-    /// An instruction of its function.
+    /// The address of an instruction of the frame's function.
     pub(crate) code: u64,
 }
 

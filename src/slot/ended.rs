@@ -2,7 +2,7 @@ use super::word::{pack, unpack};
 use crate::model::{Cause, ClosedSet, Phase, Series};
 use crate::sync::{AtomicU64, Ordering, add_exclusive};
 
-/// A blocking poll that is over, with its exact duration.
+/// A blocking poll that has ended, with its exact duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EndedPoll {
     /// As in [`InProgress`](super::InProgress).
@@ -11,19 +11,19 @@ pub(crate) struct EndedPoll {
     pub(crate) ticks: u64,
     pub(crate) series: Series,
     pub(crate) phase: Phase,
-    /// What it was counted under.
+    /// The cause it was counted under.
     pub(crate) cause: Cause,
 }
 
-/// A watchdog that is on time finds at most one entry: a blocking poll lasts
-/// two of its ticks. The rest is for one that wakes late.
+/// The capacity of the queue. A watchdog that is on time finds at most one entry,
+/// because a blocking poll lasts at least two of its ticks. The rest is for a late one.
 #[cfg(not(runtime_health_loom))]
 const PLACES: usize = 16;
 #[cfg(runtime_health_loom)]
 const PLACES: usize = 2;
 
 /// A queue with one producer (the thread) and one consumer (the watchdog).
-/// When it is full the entry is dropped and counted.
+/// When it is full, new entries are dropped and counted.
 #[derive(Debug)]
 pub(super) struct EndedPolls {
     entries: [[AtomicU64; 5]; PLACES],
@@ -33,9 +33,9 @@ pub(super) struct EndedPolls {
     /// Written by the consumer with `Release` after it read the entry;
     /// partner: the producer's `Acquire` load.
     tail: AtomicU64,
-    /// Entries that found no place. Written by the producer only.
+    /// Entries dropped because the queue was full. Written by the producer only.
     dropped: AtomicU64,
-    /// How many of `dropped` the consumer has reported. Its own.
+    /// How many of `dropped` the consumer has reported. Written by the consumer only.
     reported: AtomicU64,
 }
 
@@ -50,7 +50,8 @@ impl EndedPolls {
         }
     }
 
-    /// False if there is no place: then it is counted as lost.
+    /// Adds an entry. Returns `false` if the queue is full; the entry is then counted as
+    /// dropped.
     pub(super) fn push(&self, poll: EndedPoll) -> bool {
         let head = self.head.load(Ordering::Relaxed);
         let tail = self.tail.load(Ordering::Acquire);
@@ -72,9 +73,9 @@ impl EndedPolls {
         true
     }
 
-    /// For the writer: whether something was not taken yet.
+    /// For the producer: returns whether the consumer has entries left to take.
     pub(super) fn has_any(&self) -> bool {
-        // `Relaxed`: a stale answer is "yes", after which it is looked.
+        // `Relaxed`: a stale `true` only makes the consumer look in vain.
         self.head.load(Ordering::Relaxed) != self.tail.load(Ordering::Relaxed)
     }
 
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_finds_no_place_is_counted_once() {
+    fn dropped_entries_are_reported_once() {
         let polls = EndedPolls::new();
         for i in 0..PLACES as u64 + 3 {
             polls.push(poll(i));

@@ -8,29 +8,28 @@ use crate::sync::{AtomicU64, Ordering, fence};
 
 /// The current poll of one thread.
 ///
-/// A sequence lock with one writer, turned inside out: the *even* state (no
-/// poll) is the one in which the fields may change, and the *odd* state (a poll
-/// in progress) is the one a reader wants, so a reader almost never has to try
-/// again.
+/// A sequence lock with one writer and inverted states. The fields may change in the
+/// *even* state (no poll). Readers want the *odd* state (a poll in progress). A read
+/// fails only if the poll ends meanwhile.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Slot {
     /// Odd while a poll is in progress; each poll adds 2. Stored with
-    /// `Release` by `enter` and `leave`, loaded with `Acquire` by `read`: who
-    /// sees an odd number sees the fields that `enter` wrote before it.
+    /// `Release` by `enter` and `leave`, loaded with `Acquire` by `read`: a
+    /// reader that sees an odd number sees the fields that `enter` wrote before it.
     sequence: AtomicU64,
     start: AtomicU64,
     /// Route, method and phase in one word, so they never disagree.
     what: AtomicU64,
-    /// The stack pointer of the frame that polls, and an instruction of its
-    /// function: where a walk up this thread's stack has to arrive.
+    /// The stack pointer of the polling frame. With `code`, it is the anchor where a
+    /// walk of this thread's stack must arrive.
     stack: AtomicU64,
     code: AtomicU64,
-    /// What the watchdog says of a poll: the poll's sequence and a cause, in
-    /// one word, so it publishes nothing but itself. The watchdog writes it.
+    /// The cause that the watchdog found for a poll: the poll's sequence and the cause
+    /// in one word. It publishes no other data. Written by the watchdog only.
     cause_of: AtomicU64,
-    /// Number of the observed runtime whose worker the thread has been; 0 as
-    /// long as that is not known. Publishes nothing but itself.
+    /// The id of the observed runtime whose worker the thread has been, or 0 if
+    /// unknown. It publishes no other data.
     runtime: AtomicU64,
     ended: EndedPolls,
     thread: Box<str>,
@@ -40,9 +39,9 @@ pub(crate) struct Slot {
 /// A poll that was in progress when its slot was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InProgress {
-    /// Tells this poll from all others of its thread.
+    /// Identifies this poll among all polls of its thread.
     pub(crate) sequence: u64,
-    /// When it began, in ticks.
+    /// The start of the poll, in ticks.
     pub(crate) start: u64,
     pub(crate) series: Series,
     pub(crate) phase: Phase,
@@ -65,33 +64,33 @@ impl Slot {
         }
     }
 
-    /// Name of the thread, empty if it has none.
+    /// Returns the name of the thread, or an empty string if it has none.
     pub(crate) fn thread(&self) -> &str {
         &self.thread
     }
 
-    /// The kernel's number of the thread; 0 where nothing needs it.
+    /// Returns the kernel's id of the thread, or 0 where the platform has none.
     pub(crate) fn thread_id(&self) -> i32 {
         self.thread_id
     }
 
-    /// The observed runtime whose worker the thread has been, if that is known.
+    /// Returns the observed runtime whose worker the thread has been, if known.
     pub(crate) fn runtime(&self) -> Option<RuntimeId> {
         NonZeroU64::new(self.runtime.load(Ordering::Relaxed)).map(RuntimeId)
     }
 
-    /// The thread is a worker of this runtime.
+    /// Sets the runtime that the thread is a worker of.
     pub(crate) fn set_runtime(&self, runtime: RuntimeId) {
         self.runtime.store(runtime.0.get(), Ordering::Relaxed);
     }
 
-    /// Publishes a poll. Only the owning thread may call it, while none is
+    /// Publishes a poll. Only the owning thread may call it, and only while no poll is
     /// published.
     #[inline]
     pub(crate) fn enter(&self, start: u64, series: Series, phase: Phase, anchor: StackAnchor) {
         // Orders the even number that `leave` stored before the stores below:
         // a reader that sees any of the new fields and then fences sees that
-        // the sequence has moved on. Partner: the fence in `read`.
+        // the sequence has changed. Partner: the fence in `read`.
         fence(Ordering::Release);
         self.start.store(start, Ordering::Relaxed);
         self.what.store(pack(series, phase), Ordering::Relaxed);
@@ -100,14 +99,15 @@ impl Slot {
         self.step();
     }
 
-    /// Takes the poll back. Only the owning thread may call it, while one is
+    /// Withdraws the poll. Only the owning thread may call it, and only while a poll is
     /// published.
     #[inline]
     pub(crate) fn leave(&self) {
         self.step();
     }
 
-    /// A plain load and store, since only the owning thread writes it.
+    /// Increments the sequence. A plain load and store suffice, because only the owning
+    /// thread writes it.
     #[inline]
     fn step(&self) {
         let sequence = self.sequence.load(Ordering::Relaxed);
@@ -115,25 +115,25 @@ impl Slot {
             .store(sequence.wrapping_add(1), Ordering::Release);
     }
 
-    /// Whether a poll is in progress. Only the owning thread may call it.
+    /// Returns whether a poll is in progress. Only the owning thread may call it.
     #[inline]
     pub(crate) fn is_entered(&self) -> bool {
         self.sequence.load(Ordering::Relaxed) & 1 == 1
     }
 
-    /// When the last poll began. Only the owning thread may call it.
+    /// Returns the start of the last poll, in ticks. Only the owning thread may call it.
     #[inline]
     pub(crate) fn started(&self) -> u64 {
         self.start.load(Ordering::Relaxed)
     }
 
-    /// Leaves a note that the poll in progress ends now, after so many ticks.
-    /// Only the owning thread may call it, before `leave`: whoever then sees
-    /// the slot left also finds the note.
+    /// Records that the poll in progress ends now, after `ticks`. Only the owning thread
+    /// may call it, and only before `leave`: a reader that sees the slot left then also
+    /// finds the note.
     ///
-    /// Gives the cause under which the poll is to be counted: the one the
-    /// watchdog has named by now. `None` if it has named none: who takes a note
-    /// without a cause finds one, and counts the poll.
+    /// Returns the cause to count the poll under: the one the watchdog has set so far.
+    /// Returns `None` if it has set none. The watchdog then finds a cause when it takes
+    /// the note, and counts the poll.
     pub(crate) fn note_ended(&self, ticks: u64) -> Option<Cause> {
         let Some(poll) = self.read() else {
             return Some(Cause::Unknown);
@@ -150,19 +150,19 @@ impl Slot {
         (cause != Cause::Unknown || !is_noted).then_some(cause)
     }
 
-    /// Whether a note was not taken yet. Only the owning thread may call it.
+    /// Returns whether a note has not been taken yet. Only the owning thread may call it.
     pub(crate) fn has_notes(&self) -> bool {
         self.ended.has_any()
     }
 
-    /// Names the cause of the poll in progress, as far as it is known. Only
-    /// the watchdog may call it. A poll that ends first is not affected.
+    /// Sets the cause of the poll in progress. Only the watchdog may call it. It has no
+    /// effect on a poll that has already ended.
     pub(crate) fn set_cause(&self, sequence: u64, cause: Cause) {
         let word = sequence << 8 | cause as u64;
         self.cause_of.store(word, Ordering::Relaxed);
     }
 
-    /// What was said of a poll.
+    /// Returns the cause that was set for a poll.
     pub(crate) fn cause_of(&self, sequence: u64) -> Cause {
         let word = self.cause_of.load(Ordering::Relaxed);
         if word >> 8 == sequence & (u64::MAX >> 8) && word != 0 {
@@ -172,19 +172,19 @@ impl Slot {
         }
     }
 
-    /// The notes not taken yet, and how many found no place. Only the
-    /// watchdog may call it.
+    /// Takes all notes. Returns how many were dropped because the queue was full. Only
+    /// the watchdog may call it.
     pub(crate) fn take_ended(&self, each: impl FnMut(EndedPoll)) -> u64 {
         self.ended.drain(each)
     }
 
-    /// Where the sequence stands: it moves with every poll.
+    /// Returns the sequence, which changes with every poll.
     pub(crate) fn activity(&self) -> u64 {
         self.sequence.load(Ordering::Acquire)
     }
 
-    /// The poll in progress, from any thread. `None` if there is none, or if
-    /// it ended while it was read.
+    /// Returns the poll in progress. Any thread may call it. Returns `None` if there is
+    /// none, or if it ended during the read.
     pub(crate) fn read(&self) -> Option<InProgress> {
         let sequence = self.sequence.load(Ordering::Acquire);
         if sequence & 1 == 0 {

@@ -3,10 +3,10 @@ use std::sync::Arc;
 use super::{SeriesRecorder, ThreadState, latest};
 use crate::model::Outcome;
 
-/// What may need another thread's recorder than the one at hand.
+/// Operations that may have to switch to the recorder of another thread.
 impl SeriesRecorder {
-    /// Has this be the calling thread's writer of the same series. False if it
-    /// cannot be: the thread's local data is torn down, or the instance is gone.
+    /// Replaces this with the calling thread's recorder of the same series. Returns
+    /// `false` if the thread's local data or the instance has been destroyed.
     #[cold]
     #[inline(never)]
     pub(crate) fn move_here(self: &mut Arc<Self>) -> bool {
@@ -23,7 +23,7 @@ impl SeriesRecorder {
         true
     }
 
-    /// A request has ended, on whichever thread.
+    /// Records the end of a request, on any thread.
     #[inline]
     pub(crate) fn request_ended(self: &mut Arc<Self>, outcome: Outcome, ticks: u64) {
         if self.is_here() || self.move_here() {

@@ -6,26 +6,25 @@ use crate::model::Series;
 use crate::recorder::SeriesCells;
 use crate::slot::Slot;
 
-/// What a poll of one series needs on one thread, all in one place: a request
-/// carries the writer of the thread it was last polled on, so a poll there asks
-/// neither for the thread's data nor for the series' cells.
+/// All that a poll of one series needs on one thread. A request carries the recorder of
+/// the thread it was last polled on, so a poll on that thread looks up neither the
+/// thread's data nor the series' cells.
 #[derive(Debug)]
 pub(crate) struct SeriesRecorder {
-    /// The [`ThreadState`](super::ThreadState) whose thread alone may write here; [`NO_THREAD`](Self::NO_THREAD)
-    /// for none.
+    /// The number of the [`ThreadState`](super::ThreadState) whose thread alone may
+    /// write here, or [`NO_THREAD`](Self::NO_THREAD).
     pub(super) thread: u64,
     pub(crate) series: Series,
     pub(super) name: Arc<str>,
     pub(crate) poll_config: Arc<PollConfig>,
     pub(crate) slot: Arc<Slot>,
     pub(crate) cells: Arc<SeriesCells>,
-    /// The recorder's list leads to the cells, not to this: no cycle, but a
-    /// thread must not keep its instance alive.
+    /// Weak, because a thread must not keep its instance alive.
     instance: Weak<Instance>,
 }
 
 impl SeriesRecorder {
-    /// No thread's number.
+    /// A number that no thread has.
     const NO_THREAD: u64 = u64::MAX;
 
     pub(super) fn new(
@@ -46,7 +45,8 @@ impl SeriesRecorder {
         }
     }
 
-    /// Of a request that begins on a thread whose local data is gone.
+    /// Creates a recorder for a request that begins on a thread whose local data has been
+    /// destroyed.
     pub(crate) fn without_thread(instance: &Arc<Instance>, series: Series) -> Self {
         Self {
             thread: Self::NO_THREAD,
@@ -59,18 +59,19 @@ impl SeriesRecorder {
         }
     }
 
-    /// Whether this is certainly the calling thread's.
+    /// Returns whether this is certainly the calling thread's. May return `false` for the
+    /// calling thread's own.
     #[inline(always)]
     pub(crate) fn is_here(&self) -> bool {
         latest::is(self.thread)
     }
 
-    /// What the instance's handles keep; `None` when the last of them is gone.
+    /// Returns the instance, or `None` if its last handle has been dropped.
     pub(crate) fn instance(&self) -> Option<Arc<Instance>> {
         self.instance.upgrade()
     }
 
-    /// A request has begun that no thread's cells can take.
+    /// Records the start of a request that belongs to no thread's cells.
     pub(crate) fn request_started_without_thread(&self) {
         self.record_without_thread(SeriesCells::request_started);
     }

@@ -14,21 +14,21 @@ use crate::recorder::Shard;
 use crate::route::{RouteCache, is_wildcard};
 use crate::slot::Slot;
 
-/// A thread's slot, its shard, its copy of the route names.
+/// The data of one thread for one instance: its slot, its shard and its copy of the
+/// route names.
 ///
-/// Found by address of the instance, so that several instances work side by
-/// side on one thread.
+/// It is found by the address of the instance, so several instances can share a thread.
 #[derive(Debug)]
 pub(crate) struct ThreadState {
-    /// Tells it from all others of the process, past ones too.
+    /// Unique in the process, and never used again.
     number: u64,
-    /// Keeps the instance's allocation, so that no other one gets its address.
+    /// Keeps the instance's allocation, so that no other instance can get its address.
     instance: Weak<Instance>,
-    /// That address, to find this by.
+    /// The instance's address, which is the look-up key.
     address: *const Instance,
     pub(crate) slot: Arc<Slot>,
     pub(crate) shard: Arc<Shard>,
-    // Both are borrowed in here only, where nothing calls what is not ours.
+    // Both are borrowed only in this module, and never while foreign code runs.
     seen: RefCell<SeenSeries>,
     recent: RefCell<[Option<Arc<SeriesRecorder>>; RECENT]>,
     /// Requests since the last one whose delay was measured.
@@ -36,19 +36,19 @@ pub(crate) struct ThreadState {
     last_measured: Cell<u64>,
 }
 
-/// What a thread has met of its instance.
+/// The routes and series that a thread has seen of its instance.
 #[derive(Debug, Default)]
 struct SeenSeries {
     routes: RouteCache,
-    /// By route.
+    /// Indexed by route.
     recorders: Vec<RecordersByMethod>,
 }
 
-/// Places for writers of late. More than a service has routes that are in use
-/// all the time, and 256 bytes a thread.
+/// The number of recently used recorders that a thread caches. Few services have as many
+/// routes in constant use. The cache takes 256 bytes per thread.
 const RECENT: usize = 32;
 
-/// Where the writer of a template is, if requests of late had it.
+/// Returns the cache position of a template's recorder.
 #[inline]
 fn place(name: &str, method: Method) -> usize {
     let mut hasher = FxHasher::default();
@@ -56,14 +56,14 @@ fn place(name: &str, method: Method) -> usize {
     (hasher.finish() as usize + method.index()) % RECENT
 }
 
-/// Of one route, by method.
+/// The recorders of one route, indexed by method.
 type RecordersByMethod = [Option<Arc<SeriesRecorder>>; Method::COUNT];
 
 thread_local! {
-    /// The first instance this thread has met; in nearly every process the
-    /// only one. Set once, so that reading it needs no borrow flag.
+    /// The state for the first instance that this thread has seen, which in nearly every
+    /// process is the only one. It is set once, so reading it needs no borrow flag.
     static FIRST: OnceCell<Rc<ThreadState>> = const { OnceCell::new() };
-    /// Those that came later.
+    /// The states for all later instances.
     static OTHERS: RefCell<Vec<Rc<ThreadState>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -76,8 +76,8 @@ impl SeenSeries {
 }
 
 impl ThreadState {
-    /// This thread's part of an instance. `None` while the thread's local data
-    /// is being torn down.
+    /// Returns the calling thread's state for an instance. Returns `None` while the
+    /// thread's local data is being destroyed.
     #[inline]
     pub(crate) fn of(instance: &Arc<Instance>) -> Option<Rc<Self>> {
         match Self::existing_first(instance) {
@@ -120,7 +120,8 @@ impl ThreadState {
     }
 
     fn register(instance: &Arc<Instance>) -> Self {
-        /// Of the process. Publishes nothing but itself. Not loom's: a static.
+        /// Counts the states of the process. It publishes no other data. It is std's atomic,
+        /// because loom's cannot be a static.
         static NUMBERS: AtomicU64 = AtomicU64::new(1);
 
         let name = std::thread::current().name().unwrap_or_default().into();
@@ -143,8 +144,8 @@ impl ThreadState {
         self.number
     }
 
-    /// The writer of a template, if requests of late had it: nearly always, and
-    /// for a third of what finding it otherwise takes.
+    /// Returns the recorder of a template if it is cached, which is nearly always the
+    /// case. This takes a third of the time of a full look-up.
     #[inline]
     pub(crate) fn recent_recorder(
         &self,
@@ -157,7 +158,7 @@ impl ThreadState {
         is_same.then(|| Arc::clone(recorder))
     }
 
-    /// The writer of a template.
+    /// Returns the recorder of a template.
     pub(crate) fn recorder_named(
         &self,
         instance: &Arc<Instance>,
@@ -166,14 +167,14 @@ impl ThreadState {
     ) -> Arc<SeriesRecorder> {
         let route = self.route_named(instance, name);
         let recorder = self.recorder(instance, Series::new(route, method));
-        // Under a wildcard it takes more than the template to tell.
+        // Requests under a wildcard may belong to different routes.
         if !is_wildcard(name) {
             self.recent.borrow_mut()[place(name, method)] = Some(Arc::clone(&recorder));
         }
         recorder
     }
 
-    /// The writer of a series.
+    /// Returns the recorder of a series.
     #[inline]
     pub(crate) fn recorder(&self, instance: &Arc<Instance>, series: Series) -> Arc<SeriesRecorder> {
         let known = self.seen.borrow().recorder(series.route(), series.method());
@@ -199,18 +200,18 @@ impl ThreadState {
         SeriesRecorder::new(self.number, Arc::clone(&self.slot), cells, instance, series)
     }
 
-    /// The id of a name, interned now if need be.
+    /// Returns the id of a name. Interns the name if it is new.
     pub(crate) fn route_named(&self, instance: &Instance, name: &str) -> RouteId {
         let mut known = self.seen.borrow_mut();
         known.routes.find_or_intern(&instance.routes, name)
     }
 
-    /// The id of a name that somebody has interned.
+    /// Returns the id of a name that any thread has interned.
     pub(crate) fn known_route(&self, instance: &Instance, name: &str) -> Option<RouteId> {
         self.seen.borrow_mut().routes.find(&instance.routes, name)
     }
 
-    /// Whether no route can be added any more.
+    /// Returns whether the limit on routes is reached.
     pub(crate) fn knows_all_routes(&self, instance: &Instance) -> bool {
         self.seen.borrow().routes.is_full(&instance.routes)
     }
@@ -219,8 +220,8 @@ impl ThreadState {
         std::ptr::eq(self.address, Arc::as_ptr(instance))
     }
 
-    /// This thread is a worker of a runtime, which is of interest if it polls
-    /// requests as well.
+    /// Notes that this thread is a worker of a runtime. Has no effect on a thread that has
+    /// not polled a request.
     pub(crate) fn set_runtime(instance: &Arc<Instance>, runtime: RuntimeId) {
         let known = Self::existing_first(instance).and_then(|first| match first {
             Some(local) => Ok(Some(local)),
@@ -231,10 +232,9 @@ impl ThreadState {
         }
     }
 
-    /// The instance and route of the poll this thread is in, if it is in one,
-    /// and the runtime it works for, if that is known.
-    /// With several instances around one handler: of the one that was first
-    /// seen on this thread.
+    /// Returns the instance and route of this thread's current poll, and its runtime if
+    /// known. If several instances wrap one handler, the one seen first on this thread
+    /// is returned.
     pub(crate) fn current_poll() -> Option<CurrentWork> {
         let first = FIRST.try_with(|first| first.get().and_then(|local| local.polled_work()));
         first.ok()?.or_else(|| {
@@ -255,8 +255,8 @@ impl ThreadState {
         })
     }
 
-    /// Whether the request that begins now has its wake-to-poll delay measured:
-    /// one in `delay_sampling`, and every one while there are few.
+    /// Returns whether to measure the wake-to-poll delay of the request that begins now:
+    /// one in `delay_sampling`, and every request while they are few.
     #[inline]
     pub(crate) fn measures_delay(&self, instance: &Instance, now: u64) -> bool {
         let Some(one_in) = instance.delay_sampling else {

@@ -1,4 +1,6 @@
-//! The hot path allocates nothing. Run in release too: `ci/check.sh`.
+//! The hot path allocates nothing, in debug and in release.
+//!
+//! This is a binary of its own because `allocation_counter` replaces its global allocator.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -29,7 +31,7 @@ impl Body for Endless {
     }
 }
 
-/// Pending until it has been polled `polls` times.
+/// Responds after `polls` polls that are pending.
 async fn respond_after(polls: usize) -> Result<Response<Endless>, Infallible> {
     let mut left = polls;
     poll_fn(|cx| {
@@ -44,8 +46,8 @@ async fn respond_after(polls: usize) -> Result<Response<Endless>, Infallible> {
     Ok(Response::new(Endless))
 }
 
-/// What 10,000 polls of a future and as many of a body allocate, after a
-/// request that has warmed this thread up.
+/// Returns how many bytes 10,000 polls of a future and as many of a body allocate, after a first
+/// request on this thread.
 fn bytes_allocated(builder: Builder) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
@@ -60,7 +62,7 @@ fn bytes_allocated(builder: Builder) -> u64 {
     let mut allocated = 0;
     for _warm_then_measured in 0..2 {
         let mut future = pin!(service.call(Request::new(())));
-        // The first polls may set up thread-local data.
+        // The first poll may set up thread-local data.
         assert!(future.as_mut().poll(&mut cx).is_pending());
         let polls = allocation_counter::measure(|| {
             for _ in 0..POLLS - 1 {
@@ -91,7 +93,7 @@ fn polls_allocate_nothing() {
 }
 
 #[test]
-fn polls_of_a_request_whose_delay_is_measured_allocate_nothing() {
+fn polls_of_a_request_with_a_sampled_schedule_delay_allocate_nothing() {
     assert_eq!(
         bytes_allocated(RuntimeHealth::builder().schedule_delay_sampling(1)),
         0
@@ -127,7 +129,7 @@ fn blocking_polls_allocate_nothing_on_the_thread_that_blocks() {
 }
 
 #[test]
-fn the_counter_counts() {
+fn the_allocation_counter_counts() {
     let seen = allocation_counter::measure(|| drop(std::hint::black_box(vec![0_u8; 100])));
     assert_eq!(seen.bytes_total, 100);
 }

@@ -1,4 +1,4 @@
-//! Libraries that come and go while the service runs.
+//! Shared libraries that are loaded, unloaded and replaced while the service runs.
 #![allow(unsafe_code, reason = "loads and calls libraries")]
 
 use std::ffi::{CString, c_int, c_void};
@@ -14,7 +14,7 @@ use tower_runtime_health::Finding;
 use crate::served::{found_in_time, ready, serve};
 use crate::support::Server;
 
-/// A library with a function that sleeps for a tenth of a second.
+/// A loaded library with a function that sleeps for a tenth of a second.
 struct Library(*mut c_void);
 
 type Nap = extern "C" fn(c_int) -> c_int;
@@ -33,8 +33,8 @@ impl Library {
         // SAFETY: a library that is open, and a name that ends with 0.
         let function = unsafe { libc::dlsym(self.0, name.as_ptr()) };
         assert!(!function.is_null(), "no {name:?}");
-        // SAFETY: what `build` compiles is of this type. Nobody calls it after
-        // `drop`, see `call`.
+        // SAFETY: `build` compiles a function of this type. It is not called after `drop`, see
+        // `call`.
         unsafe { std::mem::transmute::<*mut c_void, Nap>(function) }
     }
 }
@@ -78,7 +78,7 @@ impl Drop for Directory {
     }
 }
 
-/// Start and length of the library that a function is in.
+/// The start and the length of the library that contains a function.
 fn mapped(function: usize) -> (usize, usize) {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let lines = maps.lines().map(|line| {
@@ -91,7 +91,7 @@ fn mapped(function: usize) -> (usize, usize) {
     let lines: Vec<_> = lines.collect();
     let at = lines.iter().position(|line| line.1 > function).unwrap();
     let is_own = |line: &&(usize, usize, usize, Option<String>)| line.3 == lines[at].3;
-    // Others map the file, too: the watchdog, which reads its symbols.
+    // The watchdog maps the file, too, to read its symbols.
     let below = lines[..at].iter().rev().take_while(is_own);
     let start = below.clone().find(|line| line.2 == 0).unwrap().0;
     let above = lines[at..]
@@ -100,8 +100,8 @@ fn mapped(function: usize) -> (usize, usize) {
     (start, above.last().unwrap().1 - start)
 }
 
-/// Takes pages from the top down, as the kernel gives them, until the last one
-/// of this range would be next.
+/// Maps pages, which the kernel places from the top down, until the next one would be the last of
+/// this range.
 fn fill_above(start: usize, length: usize) {
     const PAGE: usize = 4096;
     for _ in 0..100_000 {
@@ -109,7 +109,7 @@ fn fill_above(start: usize, length: usize) {
             std::ptr::null_mut(),
             libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
         );
-        // SAFETY: new memory, of which nothing is used.
+        // SAFETY: maps new memory, which is not accessed.
         let got = unsafe { libc::mmap(any, PAGE, libc::PROT_NONE, private, -1, 0) };
         assert!(got != libc::MAP_FAILED);
         if got as usize == start + length - PAGE {
@@ -121,7 +121,7 @@ fn fill_above(start: usize, length: usize) {
     }
 }
 
-/// Serves `/{first,second}`, which call whatever function is set.
+/// Serves `/first`, `/again` and `/second`, which call the function that is set.
 fn serve_naps() -> (Server, Arc<AtomicUsize>) {
     let function = Arc::new(AtomicUsize::new(0));
     let nap = |function: &Arc<AtomicUsize>| {
@@ -138,16 +138,22 @@ fn serve_naps() -> (Server, Arc<AtomicUsize>) {
 fn call(function: &AtomicUsize) -> String {
     let function = function.load(Ordering::SeqCst) as *const c_void;
     assert!(!function.is_null());
-    // SAFETY: set from a `Nap` whose library stays open until the answer to
-    // this request was read.
+    // SAFETY: it was set from a `Nap`. Its library stays open until the answer to this request was
+    // read.
     let nap = unsafe { std::mem::transmute::<*const c_void, Nap>(function) };
     nap(1).to_string()
 }
 
-/// Calls it through the service. What is found of it has its name, and
-/// `call` as its place.
+/// Calls a library's function through the service. Asserts that the finding's stack has its name, and
+/// that its place is `call`.
 #[track_caller]
-fn expect(server: &Server, function: &AtomicUsize, path: &str, library: &Library, name: &str) {
+fn assert_found(
+    server: &Server,
+    function: &AtomicUsize,
+    path: &str,
+    library: &Library,
+    name: &str,
+) {
     function.store(library.nap(name) as usize, Ordering::SeqCst);
     let finding = found_in_time(server, path);
     let place = finding.place.clone().unwrap().to_string();
@@ -163,7 +169,7 @@ fn assert_named(finding: &Finding, name: &str) {
 }
 
 #[test]
-fn a_library_loaded_while_it_runs_is_seen_through_and_so_is_the_next() {
+fn functions_of_a_library_loaded_later_are_named_and_so_are_those_of_the_next_at_its_addresses() {
     let directory = Directory::new("library");
     let first = directory.build("libfirst.so", "faults_nap_1");
     let second = directory.build("libsecond.so", "faults_nap_2");
@@ -171,11 +177,11 @@ fn a_library_loaded_while_it_runs_is_seen_through_and_so_is_the_next() {
     ready(&server);
     let library = Library::open(&first);
     let name = "faults_nap_1";
-    expect(&server, &function, "/first", &library, name);
+    assert_found(&server, &function, "/first", &library, name);
     let was = library.nap(name) as usize;
     let (start, length) = mapped(was);
     drop(library);
-    // The next one comes to the very addresses of the first.
+    // The next library is loaded at the addresses of the first.
     fill_above(start, length);
     let library = Library::open(&second);
     let at = library.nap("faults_nap_2") as usize;
@@ -183,33 +189,33 @@ fn a_library_loaded_while_it_runs_is_seen_through_and_so_is_the_next() {
         eprintln!("the next library is at {at:#x}, not at {was:#x}");
     }
     let name = "faults_nap_2";
-    expect(&server, &function, "/second", &library, name);
+    assert_found(&server, &function, "/second", &library, name);
 }
 
 #[test]
-fn a_library_whose_symbols_were_read_is_still_seen_through_when_another_comes() {
+fn functions_of_a_library_are_still_named_after_another_is_loaded() {
     let directory = Directory::new("another-library");
     let first = directory.build("libfirst.so", "faults_nap_3");
     let second = directory.build("libsecond.so", "faults_nap_4");
     let (server, function) = serve_naps();
     ready(&server);
     let first = Library::open(&first);
-    expect(&server, &function, "/first", &first, "faults_nap_3");
-    // The watchdog has the file of the first mapped now, beside the library.
+    assert_found(&server, &function, "/first", &first, "faults_nap_3");
+    // The watchdog has mapped the file of the first library by now.
     let second = Library::open(&second);
-    expect(&server, &function, "/second", &second, "faults_nap_4");
-    expect(&server, &function, "/again", &first, "faults_nap_3");
+    assert_found(&server, &function, "/second", &second, "faults_nap_4");
+    assert_found(&server, &function, "/again", &first, "faults_nap_3");
 }
 
 #[test]
-fn a_library_replaced_on_disk_is_not_taken_for_the_one_that_runs() {
+fn the_symbols_of_a_library_replaced_on_disk_are_not_used_for_the_loaded_one() {
     let directory = Directory::new("replaced-library");
     let file = directory.build("libnap.so", "faults_old_nap");
     let library = Library::open(&file);
     let (server, function) = serve_naps();
     let next = directory.build("libnext.so", "faults_new_nap");
     function.store(library.nap("faults_old_nap") as usize, Ordering::SeqCst);
-    // The watchdog has read its list of libraries by then, not their symbols.
+    // By then the watchdog has read its list of libraries, but not their symbols.
     ready(&server);
     std::fs::rename(next, &file).unwrap();
 

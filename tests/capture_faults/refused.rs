@@ -1,7 +1,6 @@
-//! Where a seccomp filter refuses to let running threads be sampled, as Docker's
-//! default profile does, or would end the process for it, as systemd's may.
-#![allow(unsafe_code, reason = "installs a seccomp filter; calls poll itself")]
-#![allow(clippy::disallowed_methods, reason = "that law is for the library")]
+//! A seccomp filter that refuses the sampling of running threads, as Docker's default profile does,
+//! or kills the process for it, as systemd's can.
+#![allow(unsafe_code, reason = "installs a seccomp filter and calls ppoll")]
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -14,9 +13,9 @@ use tower_runtime_health::{Builder, Cause, Confidence};
 
 use crate::child;
 use crate::served::{found, options};
-use crate::support::{DEADLINE, Server, fire, serve_axum, wait_for};
+use crate::support::{DEADLINE, Server, fire, wait_for};
 
-/// What becomes of `perf_event_open` in this thread and in those it starts.
+/// Sets what `perf_event_open` does in this thread and in the threads it starts.
 fn filter_samples(action: u32) {
     let statement = |code: u32, k: u32| libc::sock_filter {
         code: code as u16,
@@ -53,7 +52,7 @@ fn filter_samples(action: u32) {
 
 const REFUSE: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
 
-/// Long enough for each test, and over before its server is.
+/// Long enough for each test, and shorter than the shutdown of its server may take.
 const SPIN: Duration = Duration::from_secs(4);
 
 #[inline(never)]
@@ -68,9 +67,7 @@ fn spin() -> u64 {
 
 fn serve(options: Builder, router: Router) -> Server {
     let router = router.route("/spin", get(|| async { spin().to_string() }));
-    Server::layered(options, |listener, layer| {
-        serve_axum(listener, router.layer(layer))
-    })
+    Server::axum(options, router)
 }
 
 fn assert_mode(server: &Server, mode: &str) {
@@ -82,7 +79,7 @@ fn assert_mode(server: &Server, mode: &str) {
 #[test]
 #[ignore = "for a process of its own"]
 fn computes() {
-    if !child::is_one() {
+    if !child::is_child() {
         return;
     }
     filter_samples(REFUSE);
@@ -97,7 +94,7 @@ fn computes() {
 #[test]
 #[ignore = "for a process of its own"]
 fn computes_under_a_deadly_filter() {
-    if !child::is_one() {
+    if !child::is_child() {
         return;
     }
     filter_samples(libc::SECCOMP_RET_KILL_PROCESS);
@@ -110,13 +107,13 @@ fn computes_under_a_deadly_filter() {
 }
 
 #[test]
-fn a_filter_that_might_end_the_process_is_not_put_to_the_test() {
+fn under_a_filter_that_may_kill_the_process_sampling_is_not_tried() {
     let seen = child::run("refused::computes_under_a_deadly_filter");
     assert_eq!(seen.text("cause"), "cpu", "{seen:?}");
 }
 
 #[test]
-fn where_samples_are_refused_the_cause_is_known_alone() {
+fn if_sampling_is_refused_only_the_cause_is_reported() {
     let seen = child::run("refused::computes");
     assert_eq!(seen.text("cause"), "cpu", "{seen:?}");
     assert!(seen.place().is_null(), "{seen:?}");
@@ -125,7 +122,7 @@ fn where_samples_are_refused_the_cause_is_known_alone() {
 #[test]
 #[ignore = "for a process of its own"]
 fn computes_and_may_be_interrupted() {
-    if !child::is_one() {
+    if !child::is_child() {
         return;
     }
     filter_samples(REFUSE);
@@ -142,7 +139,7 @@ fn computes_and_may_be_interrupted() {
         finding.cause == Cause::Cpu && finding.confidence == Some(Confidence::Exact)
     };
     let finding = found(server.health(), "/spin", exact);
-    // Calls that fail because of it are counted, each.
+    // Each call that fails because of a signal is counted.
     let counted = || {
         let name = "runtime_health_interrupted_calls_total";
         server.metrics().sum(name, &[])
@@ -158,7 +155,7 @@ fn computes_and_may_be_interrupted() {
     child::print(&finding)
 }
 
-/// Computes, and waits for a moment now and then in a call that a signal breaks.
+/// Computes, with short waits in a call that a signal interrupts.
 fn compute_in_bursts(interrupted: &AtomicU64) {
     let started = Instant::now();
     while started.elapsed() < Duration::from_millis(100) {
@@ -180,7 +177,7 @@ fn compute_in_bursts(interrupted: &AtomicU64) {
 }
 
 #[test]
-fn a_running_thread_may_be_interrupted_and_broken_calls_are_counted() {
+fn a_running_thread_is_interrupted_if_allowed_and_interrupted_calls_are_counted() {
     let seen = child::run("refused::computes_and_may_be_interrupted");
     assert_eq!(seen.text("cause"), "cpu", "{seen:?}");
     assert_eq!(seen.text("confidence"), "exact", "{seen:?}");

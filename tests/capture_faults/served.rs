@@ -1,4 +1,4 @@
-//! A service with a handler that sleeps, and what is found out about it.
+//! A service with a handler that sleeps, and the findings about it.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use axum::Router;
 use axum::routing::get;
 use tower_runtime_health::{Builder, Cause, Confidence, Finding, RuntimeHealth};
 
-use crate::support::{DEADLINE, Server, serve_axum};
+use crate::support::{DEADLINE, Server};
 
-/// Long enough to be seen by a starved watchdog, and over before the server of
-/// a test that fails is.
+/// Long enough for a starved watchdog, and shorter than the shutdown of a failed test's server may
+/// take.
 pub(crate) const NAP: Duration = Duration::from_secs(6);
 
 /// Where [`asleep`] sleeps.
@@ -17,11 +17,11 @@ pub(crate) const SLEEP_LINE: u32 = line!() + 3;
 #[inline(never)]
 pub(crate) fn asleep() {
     std::thread::sleep(NAP);
-    // Else the call is a jump, which leaves no frame of this.
+    // Without this, the call is a tail call, and this function has no frame.
     std::hint::black_box(NAP);
 }
 
-/// Every poll's stack is read: what a look has read too late is not missed.
+/// Captures the stack of every poll, so that a late capture is followed by another.
 pub(crate) fn options() -> Builder {
     RuntimeHealth::builder()
         .captures_per_second(1_000)
@@ -34,19 +34,17 @@ pub(crate) fn serve(router: Router) -> Server {
     let router = router
         .route("/asleep", get(|| async { asleep() }))
         .route("/nap", get(nap));
-    Server::layered(options(), |listener, layer| {
-        serve_axum(listener, router.layer(layer))
-    })
+    Server::axum(options(), router)
 }
 
-/// Whether all there is to know is known.
+/// Whether the finding is exact and has a place.
 pub(crate) fn known(finding: &Finding) -> bool {
     finding.cause == Cause::Sleep
         && finding.confidence == Some(Confidence::Exact)
         && finding.place.is_some()
 }
 
-/// Waits for a finding of this route that is `good`.
+/// Waits for a finding of this route that satisfies `good`.
 #[track_caller]
 pub(crate) fn found(
     health: &RuntimeHealth,
@@ -78,8 +76,8 @@ pub(crate) fn found(
     }
 }
 
-/// Requests `path`, which sleeps for a while, until all is known of it: the
-/// watchdog may still be reading symbols, or starved.
+/// Requests `path`, which sleeps for a while, until its finding is exact. The watchdog may still be
+/// reading symbols, or may be starved.
 #[track_caller]
 pub(crate) fn found_in_time(server: &Server, path: &str) -> Finding {
     let started = Instant::now();
@@ -95,7 +93,7 @@ pub(crate) fn found_in_time(server: &Server, path: &str) -> Finding {
     found(server.health(), path, known)
 }
 
-/// Waits until the watchdog has its list of libraries and its symbols.
+/// Waits until the watchdog has its list of libraries and the symbols.
 #[track_caller]
 pub(crate) fn ready(server: &Server) {
     found_in_time(server, "/nap");

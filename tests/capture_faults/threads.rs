@@ -29,7 +29,7 @@ fn start() -> (tokio::runtime::Runtime, RuntimeHealth) {
     (runtime, health)
 }
 
-/// A request on this thread, which need not belong to a runtime.
+/// Polls a request on this thread, which may belong to no runtime.
 fn request(service: &Router, path: &str) {
     let request = Request::get(path).body(Body::empty()).unwrap();
     let mut answer = pin!(service.clone().oneshot(request));
@@ -44,7 +44,7 @@ fn request(service: &Router, path: &str) {
 }
 
 #[test]
-fn threads_that_end_while_they_are_looked_at_harm_nothing() {
+fn threads_that_end_while_they_are_inspected_do_no_harm() {
     const AT_ONCE: u64 = 8;
     const ROUNDS: u64 = 40;
     let (_runtime, health) = start();
@@ -54,7 +54,7 @@ fn threads_that_end_while_they_are_looked_at_harm_nothing() {
         .route("/before", get(|| async { asleep() }))
         .route("/asleep", get(|| async { asleep() }))
         .layer(health.layer());
-    // The watchdog has read its symbols.
+    // Waits until the watchdog has read the symbols.
     let sleeper = service.clone();
     std::thread::spawn(move || request(&sleeper, "/before"));
     found(&health, "/before", known);
@@ -83,7 +83,7 @@ fn threads_that_end_while_they_are_looked_at_harm_nothing() {
         let short = findings.filter(|finding| &*finding.route == "/short");
         short.collect()
     };
-    // They all end; what was seen of them adds up.
+    // All polls end, and each is in a finding or counted as lost.
     wait_for(DEADLINE, || {
         let findings = of_short();
         let polls: u64 = findings.iter().map(|finding| finding.polls).sum();
@@ -94,7 +94,7 @@ fn threads_that_end_while_they_are_looked_at_harm_nothing() {
     assert_eq!(captures("panicked"), 0.0);
     let findings = of_short();
     let polls: u64 = findings.iter().map(|finding| finding.polls).sum();
-    // Each slept for longer than the threshold.
+    // Each poll slept for longer than the threshold.
     let lost = page().sum("runtime_health_findings_dropped_total", &[]);
     assert!(
         polls <= AT_ONCE * ROUNDS && polls as f64 + lost >= (AT_ONCE * ROUNDS) as f64,
@@ -113,7 +113,7 @@ fn threads_that_end_while_they_are_looked_at_harm_nothing() {
     let sleeps = |cause| findings.iter().any(|finding| finding.cause == cause);
     assert!(sleeps(Cause::Sleep), "{findings:#?}");
 
-    // And whoever comes now is seen as ever.
+    // Later threads are inspected as before.
     std::thread::spawn(move || request(&service, "/asleep"));
     found(&health, "/asleep", known);
 }
@@ -121,7 +121,7 @@ fn threads_that_end_while_they_are_looked_at_harm_nothing() {
 #[test]
 #[ignore = "for a process of its own"]
 fn a_thousand_and_one_sleeps() {
-    if !child::is_one() {
+    if !child::is_child() {
         return;
     }
     let (_runtime, health) = start();

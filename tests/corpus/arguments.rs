@@ -1,24 +1,24 @@
 use lexopt::prelude::*;
 
-/// Unless it is said otherwise, here or in the environment.
+/// Runs of each case without `--runs` and without the variable.
 const RUNS: u64 = 20;
 const RUNS_VARIABLE: &str = "RUNTIME_HEALTH_CORPUS_RUNS";
 
 pub(crate) struct Arguments {
     pub(crate) role: Role,
     pub(crate) runs: u64,
-    /// A case that cannot run here is a failure.
+    /// Whether a case that cannot run here is a failure.
     pub(crate) all: bool,
     filter: Option<String>,
 }
 
-/// What this process is.
+/// What this process does.
 #[derive(Clone, Copy)]
 pub(crate) enum Role {
     Whole,
-    /// Burns a processor until its standard input ends.
+    /// Uses a CPU until its standard input ends.
     Hog,
-    /// Is where no resolver answers.
+    /// Runs the case of the resolver that does not answer.
     Resolving,
 }
 
@@ -30,7 +30,7 @@ impl Arguments {
     }
 }
 
-/// `None` if there is nothing to run.
+/// Returns `None` if there is nothing to run.
 pub(crate) fn parse() -> Result<Option<Arguments>, lexopt::Error> {
     let mut arguments = Arguments {
         role: Role::Whole,
@@ -49,7 +49,7 @@ pub(crate) fn parse() -> Result<Option<Arguments>, lexopt::Error> {
             Long("hog") => arguments.role = Role::Hog,
             Long("resolving") => arguments.role = Role::Resolving,
             Value(filter) => arguments.filter = Some(filter.string()?),
-            // What test runners ask of every test binary.
+            // Arguments that test runners pass to every test binary.
             Long("list") => return Ok(None),
             Long("nocapture" | "quiet" | "exact" | "include-ignored") | Short('q') => {}
             Long("test-threads" | "format" | "color" | "skip") => {

@@ -1,4 +1,4 @@
-//! What a case is, and how it is written.
+//! What a case is, and the macros and helpers to write one.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::MethodRouter;
 
-/// The default of the layer.
+/// The default threshold.
 pub(crate) const THRESHOLD: Duration = Duration::from_millis(10);
 
 /// How long cases block: more than three times the threshold.
@@ -18,42 +18,41 @@ pub(crate) struct Case {
     pub(crate) method: &'static str,
     pub(crate) path: &'static str,
     pub(crate) label: Label,
-    /// What a part of the system call in words must be.
+    /// What the finding's description of the system call must contain.
     pub(crate) call: &'static str,
-    /// Why it cannot run here.
+    /// Why the case cannot run on this machine.
     pub(crate) obstacle: Option<String>,
     pub(crate) server: Side,
 }
 
-/// What must be said about a case.
+/// What must be reported about a case.
 pub(crate) enum Label {
     Blocks(Blocks),
-    /// Blocks its thread, and the layer knows that nobody waits for it.
+    /// Blocks its thread inside `block_in_place`, which must not be blamed.
     InPlace(&'static At),
     Innocent,
 }
 
 pub(crate) struct Blocks {
-    /// Any of them is right.
+    /// Each of these causes is right.
     pub(crate) causes: &'static [&'static str],
     pub(crate) phase: &'static str,
     pub(crate) at: &'static At,
-    /// The thread runs: its stack may be out of reach where the kernel forbids
-    /// to sample it.
+    /// Whether the thread uses the CPU. The kernel may forbid to sample its stack then.
     pub(crate) runs: bool,
 }
 
-/// How the layer is put on.
+/// Where the layer is.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Side {
-    /// By `Router::layer`.
+    /// On the router, by `Router::layer`.
     Router,
     /// Around a whole service.
     Service,
 }
 
 impl Case {
-    /// Blocks for one of these causes, at this place.
+    /// A case that blocks for one of these causes, at this place.
     pub(crate) fn blocks(
         name: &'static str,
         path: &'static str,
@@ -72,7 +71,7 @@ impl Case {
         )
     }
 
-    /// Computes, at this place.
+    /// A case that uses the CPU at this place.
     pub(crate) fn computes(
         name: &'static str,
         path: &'static str,
@@ -128,14 +127,14 @@ impl Case {
         self
     }
 
-    /// Runs it only if this is no error.
+    /// Runs the case only if `condition` is not an error.
     pub(crate) fn needs<E: ToString>(mut self, condition: Result<(), E>) -> Self {
         self.obstacle = condition.err().map(|error| error.to_string());
         self
     }
 }
 
-/// The cases, and the services they are routes of.
+/// The cases, and the router that serves them.
 #[derive(Default)]
 pub(crate) struct Corpus {
     pub(crate) cases: Vec<Case>,
@@ -148,15 +147,15 @@ impl Corpus {
         self.cases.push(case);
     }
 
-    /// A route that is not a case, or a part of one.
+    /// Adds a route that is not a case by itself.
     pub(crate) fn route(&mut self, path: &str, handler: MethodRouter) {
         let router = std::mem::take(&mut self.router);
         self.router = router.route(path, handler);
     }
 }
 
-/// Where a case blocks: a file, a function, and lines that [`here!`] and
-/// [`from_here!`] set while it runs.
+/// Where a case blocks: a file, a function, and the lines that [`here!`] and [`from_here!`] set when
+/// they run.
 pub(crate) struct At {
     pub(crate) file: &'static str,
     pub(crate) function: &'static str,
@@ -195,14 +194,14 @@ impl At {
     }
 }
 
-/// A function of this module that blocks.
+/// The place of a function of this module.
 macro_rules! at {
     ($function:literal) => {
         $crate::case::At::new(file!(), concat!(module_path!(), "::", $function))
     };
 }
 
-/// Evaluates an expression, which blocks, and notes its line.
+/// Evaluates an expression that blocks, and sets its line.
 macro_rules! here {
     ($at:ident, $blocks:expr) => {{
         $at.from(line!());
@@ -210,7 +209,7 @@ macro_rules! here {
     }};
 }
 
-/// The lines from here to [`to_here!`] may each be where it blocks.
+/// Sets the first of the lines up to [`to_here!`], each of which may block.
 macro_rules! from_here {
     ($at:ident) => {
         $at.from(line!())
@@ -223,12 +222,12 @@ macro_rules! to_here {
     };
 }
 
-/// Something to wait for, so that what follows is not in the first poll.
+/// Awaits a timer, so that what follows is not in the first poll.
 pub(crate) async fn real_await() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
-/// Judges whether a call was disturbed by being looked at.
+/// Checks that a call was not disturbed by the inspection of its thread.
 pub(crate) struct Watch(Instant);
 
 impl Watch {
@@ -236,8 +235,8 @@ impl Watch {
         Self(Instant::now())
     }
 
-    /// What the handler answers: `ok`, or what was odd about the call, which
-    /// should have taken at least so long.
+    /// Returns the handler's answer: `ok`, or how the call was disturbed, which should have taken
+    /// at least this long.
     pub(crate) fn end<E: std::fmt::Display>(
         &self,
         at_least: Duration,
@@ -253,14 +252,14 @@ impl Watch {
         }
     }
 
-    /// For a call that somebody else ends after [`BLOCK`] from some moment
-    /// before it.
+    /// Like [`end`](Self::end), for a call that another thread ends [`BLOCK`] after a moment before
+    /// the call.
     pub(crate) fn end_by_other<E: std::fmt::Display>(&self, result: Result<(), E>) -> String {
         self.end(BLOCK / 2, result)
     }
 }
 
-/// The error that a call with a timeout must give.
+/// Checks that a call returned the error of its timeout.
 pub(crate) fn timed_out<T>(result: std::io::Result<T>) -> Result<(), String> {
     use std::io::ErrorKind::{TimedOut, WouldBlock};
     match result {
@@ -272,13 +271,13 @@ pub(crate) fn timed_out<T>(result: std::io::Result<T>) -> Result<(), String> {
 
 pub(crate) const FINE: Result<(), std::convert::Infallible> = Ok(());
 
-/// Does something on a thread that is none of the runtime's.
+/// Runs a closure on a thread outside of the runtime.
 pub(crate) fn aside<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     let builder = std::thread::Builder::new().name("corpus-aside".into());
     builder.spawn(what).unwrap()
 }
 
-/// As [`aside`], after [`BLOCK`].
+/// Like [`aside`], after [`BLOCK`].
 pub(crate) fn aside_later<T: Send + 'static>(
     what: impl FnOnce() -> T + Send + 'static,
 ) -> JoinHandle<T> {

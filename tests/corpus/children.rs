@@ -1,4 +1,4 @@
-//! Row 18.
+//! Row 18: waiting for child processes.
 
 use std::process::{Command, Stdio};
 

@@ -1,4 +1,4 @@
-//! Row 7, and other ways to keep a processor busy.
+//! Row 7, and other ways to use the CPU.
 
 use std::hint::{black_box, spin_loop};
 use std::sync::OnceLock;
@@ -10,8 +10,8 @@ use crate::case::{At, BLOCK, Case, Corpus, FINE, Watch, aside, real_await};
 
 const CPU: &[&str] = &["cpu"];
 
-/// How long they compute: with one of two processors taken by them, whoever logs
-/// what was found may have to wait for the other one.
+/// How long the cases compute. On two CPUs, one of them busy, the thread that logs the finding may
+/// have to wait for the other one.
 const WORK: Duration = Duration::from_millis(2 * BLOCK.as_millis() as u64);
 
 pub(crate) fn add(corpus: &mut Corpus) {

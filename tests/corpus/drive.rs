@@ -1,4 +1,4 @@
-//! Runs cases: one request at a time, and what the layer has said about each.
+//! Runs cases with one request at a time, and collects what the layer reports about each.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::report::Row;
 use crate::support::{self, Server};
 use crate::wrapping;
 
-/// How long after a poll everything about it must be known.
+/// How long after a poll the layer may take to report everything about it.
 const SETTLED: Duration = Duration::from_secs(2);
 
 pub(crate) struct Driver {
@@ -24,8 +24,8 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Serves the corpus, and waits until a stack can be read: the first look
-    /// loads the symbols of this process, which takes longer than a case.
+    /// Serves the corpus, and waits until a stack was read. For the first stack the watchdog reads
+    /// the symbols of this process, which takes longer than a case.
     pub(crate) fn start(mut corpus: Corpus) -> Self {
         const WARM_UP: &str = "/warm-up";
         observed::collect_events();
@@ -80,7 +80,7 @@ impl Driver {
         observed::findings(self.exporter(side), path)
     }
 
-    /// Sends a request; gives what was wrong about its answer.
+    /// Sends a request. Returns the answer's text if it is not as expected.
     pub(crate) fn request(&self, side: Side, method: &str, path: &str) -> Option<String> {
         let path = path.replace("{id}", "7").replace("{name}", "some.txt");
         let request = format!(
@@ -117,7 +117,7 @@ impl Driver {
         }
         match &case.label {
             Label::Innocent => {
-                // Two ticks: all of its polls have been taken in.
+                // After two ticks the watchdog has processed all its polls.
                 std::thread::sleep(THRESHOLD);
                 let seen = self.settle(case, &before, |_| true);
                 row.judge_innocent(&seen);
@@ -140,8 +140,8 @@ impl Driver {
         }
     }
 
-    /// What was found since `before`, once no poll of the case is running and
-    /// `complete` holds, or it is late.
+    /// Returns what was found since `before`, once no poll of the case is running and `complete`
+    /// holds, or after a deadline.
     fn settle(
         &self,
         case: &Case,
@@ -157,7 +157,7 @@ impl Driver {
             if over && complete(&seen) {
                 return seen;
             }
-            // Something else was found: the right thing will not come any more.
+            // Another finding than the expected one: it will not change any more.
             if over && !seen.is_empty() {
                 let found_at = found_at.get_or_insert_with(Instant::now);
                 if found_at.elapsed() > 10 * THRESHOLD {
@@ -172,7 +172,7 @@ impl Driver {
     }
 }
 
-/// Every stack is taken, and every poll logged.
+/// Captures every stack, and logs every poll.
 fn options() -> Builder {
     RuntimeHealth::builder()
         .threshold(THRESHOLD)
@@ -185,11 +185,11 @@ fn right_cause(blocks: &Blocks, finding: &Finding) -> bool {
     blocks.causes.contains(&finding.cause.as_str())
 }
 
-/// Whether a poll was flagged within threshold + 2 ticks + what the watchdog
-/// was late, or the machine. Whole milliseconds, cut off.
+/// Whether a poll was flagged within the threshold, two ticks, and the lateness of the watchdog or
+/// of the machine, whichever is larger. Events have whole milliseconds, rounded down.
 fn in_time(event: &Event, machine: Duration) -> bool {
     let tick = THRESHOLD / 2;
-    let late = machine.max(Duration::from_millis(event.late_ms));
+    let late = machine.max(Duration::from_millis(event.lateness_ms));
     let allowed = THRESHOLD + 2 * tick + late + Duration::from_millis(1);
     Duration::from_millis(event.elapsed_ms) <= allowed
 }

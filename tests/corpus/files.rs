@@ -43,7 +43,7 @@ fn scratch(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{process}"))
 }
 
-/// A pipe with a name, empty when nobody writes to it.
+/// A named pipe, which is empty unless something writes to it.
 pub(crate) fn fifo() -> PathBuf {
     scratch("corpus-fifo")
 }
@@ -61,14 +61,14 @@ pub(crate) fn locked() -> PathBuf {
     scratch("corpus-locked")
 }
 
-/// Removes what cases have left.
+/// Removes the files of all cases.
 pub(crate) fn clean() {
     let _ = fs::remove_file(fifo());
     let _ = fs::remove_file(locked());
     let _ = fs::remove_file(scratch("corpus-synced"));
 }
 
-/// Makes a FIFO a file of one line that takes [`BLOCK`] to come.
+/// Writes one line to the named pipe after [`BLOCK`].
 pub(crate) fn write_late(path: PathBuf) {
     aside_later(move || File::create(path).and_then(|mut file| file.write_all(b"late")));
 }
@@ -77,7 +77,7 @@ static READ: At = at!("read");
 
 async fn read() -> String {
     real_await().await;
-    // Both ends: opening it does not wait.
+    // Opened for reading and writing, so that opening does not block.
     let mut file = File::options().read(true).write(true).open(fifo()).unwrap();
     write_late(fifo());
     let watch = Watch::start();
@@ -100,7 +100,7 @@ async fn open() -> String {
 
 const MIB: &[u8] = &[1; 1 << 20];
 
-/// So many of them are written for an fsync to take long enough.
+/// The unit in which data is written until an fsync takes long enough.
 static MIBS: AtomicU64 = AtomicU64::new(0);
 
 static SYNC: At = at!("sync");
@@ -111,11 +111,11 @@ async fn sync() -> String {
     let file = told.await.unwrap();
     let watch = Watch::start();
     let synced = here!(SYNC, file.sync_all());
-    // A disk has no fixed speed: it is asked for more than it must take.
+    // The speed of a disk varies, so more is written than an fsync of [`BLOCK`] needs.
     watch.end(BLOCK / 2, synced)
 }
 
-/// A file that is in memory only.
+/// A file on a file system in memory.
 fn written(mibs: u64) -> std::io::Result<File> {
     let mut options = File::options();
     let path = scratch("corpus-synced");
@@ -130,8 +130,7 @@ fn written(mibs: u64) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// Finds out how much makes it slow. Where nothing is written to a disk it does
-/// not block.
+/// Finds out how much data makes an fsync slow. Without a disk it does not block.
 fn is_fsync_slow() -> Result<(), String> {
     const TRIED: u64 = 32;
     const MOST: u128 = 512;

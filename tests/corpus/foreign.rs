@@ -1,5 +1,4 @@
-//! What only C can do: calls that std has no name for, a callback from C, and a
-//! page that comes late.
+//! Blocking calls that std does not offer, a callback from C, and a page that arrives late.
 
 #![allow(unsafe_code, reason = "these cases are about calls to C")]
 
@@ -59,7 +58,7 @@ async fn poll() -> String {
     real_await().await;
     let watch = Watch::start();
     let timeout = BLOCK.as_millis() as c_int;
-    // SAFETY: it is given one `pollfd`, which is borrowed for the call.
+    // SAFETY: the pointer is to one `pollfd`, which is borrowed for the call.
     let ready = here!(POLL, unsafe { libc::poll(&raw mut wanted, 1, timeout) });
     let result = match checked(ready) {
         Ok(0) => Ok(()),
@@ -76,7 +75,7 @@ async fn flock() -> String {
     let (theirs, file) = (File::create(&path).unwrap(), File::create(&path).unwrap());
     let (tell, told) = oneshot::channel();
     aside(move || {
-        // SAFETY: a call on a descriptor that is open.
+        // SAFETY: the descriptor is open.
         let locked = checked(unsafe { libc::flock(theirs.as_raw_fd(), libc::LOCK_EX) });
         let _ = tell.send(locked);
         sleep(BLOCK);
@@ -85,7 +84,7 @@ async fn flock() -> String {
     told.await.unwrap().unwrap();
     let watch = Watch::start();
     let ours = file.as_raw_fd();
-    // SAFETY: a call on a descriptor that is open until after it.
+    // SAFETY: the descriptor stays open until after the call.
     let locked = here!(FLOCK, unsafe { libc::flock(ours, libc::LOCK_EX) });
     watch.end_by_other(checked(locked).map(drop))
 }
@@ -94,9 +93,9 @@ static COMPARE: At = at!("compare");
 
 extern "C" fn compare(left: *const c_void, right: *const c_void) -> c_int {
     here!(COMPARE, sleep(BLOCK));
-    // SAFETY: `qsort` gives pointers to two of its elements.
+    // SAFETY: `qsort` passes pointers to two of its elements.
     let left = unsafe { *left.cast::<u32>() };
-    // SAFETY: As above.
+    // SAFETY: as above.
     let right = unsafe { *right.cast::<u32>() };
     left.cmp(&right) as c_int
 }
@@ -106,8 +105,7 @@ async fn sort() -> String {
     real_await().await;
     let watch = Watch::start();
     let (start, length) = (numbers.as_mut_ptr().cast(), numbers.len());
-    // SAFETY: the array has so many elements of that size, and `compare` reads
-    // two of them.
+    // SAFETY: the array has this many elements of this size, and `compare` reads two of them.
     unsafe { libc::qsort(start, length, size_of::<u32>(), Some(compare)) };
     let result = if numbers == [1, 2] {
         Ok(())
@@ -135,8 +133,7 @@ async fn page() -> String {
     }
 }
 
-/// A page that is there when somebody has waited for it for [`BLOCK`]: what is
-/// missing in it is served by a userfaultfd.
+/// A page whose first access blocks for [`BLOCK`], because a userfaultfd serves it.
 struct LatePage {
     faults: OwnedFd,
     start: usize,
@@ -150,15 +147,15 @@ impl LatePage {
         const API: libc::c_ulong = 0xc018_aa3f;
         const REGISTER: libc::c_ulong = 0xc020_aa00;
         const MISSING: u64 = 1;
-        // SAFETY: no pointer is given.
+        // SAFETY: takes no pointer.
         let faults = checked(unsafe {
             libc::syscall(libc::SYS_userfaultfd, libc::O_CLOEXEC | USER_MODE_ONLY) as c_int
         })?;
-        // SAFETY: it is new, and nobody else's.
+        // SAFETY: the descriptor is new, and nothing else owns it.
         let faults = unsafe { OwnedFd::from_raw_fd(faults) };
         let mut api = [0xaa_u64, 0, 0];
         control(&faults, API, &mut api)?;
-        // SAFETY: a new mapping, at no address in use.
+        // SAFETY: a new mapping, at an address that the kernel chooses.
         let start = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
@@ -181,7 +178,7 @@ impl LatePage {
         Ok(page)
     }
 
-    /// Waits for the first one to ask for the page, and gives it after a while.
+    /// Waits for the first access to the page, and provides it after a while.
     fn serve(self) -> Result<Self, Error> {
         const ZERO: libc::c_ulong = 0xc020_aa04;
         let mut faults = File::from(self.faults.try_clone()?);
@@ -193,21 +190,21 @@ impl LatePage {
     }
 }
 
-/// One `ioctl` of a userfaultfd. The kernel takes and fills as many words as
-/// the request says, which are three for `API`, and four for the others.
+/// One `ioctl` of a userfaultfd. The kernel reads and writes as many words as the request says: three
+/// for `API`, and four for the others.
 fn control<const N: usize>(
     faults: &OwnedFd,
     request: libc::c_ulong,
     words: &mut [u64; N],
 ) -> Result<(), Error> {
     assert_eq!((request >> 16 & 0x3fff) as usize, size_of_val(words));
-    // SAFETY: the size that the request has is that of `words`, see above.
+    // SAFETY: `words` has the size that the request says, which is asserted above.
     checked(unsafe { libc::ioctl(faults.as_raw_fd(), request, words.as_mut_ptr()) }).map(drop)
 }
 
 impl Drop for LatePage {
     fn drop(&mut self) {
-        // SAFETY: it was mapped by `new`, and is used by nobody any more.
+        // SAFETY: `new` mapped it, and nothing uses it any more.
         unsafe { libc::munmap(self.start as *mut c_void, LENGTH) };
     }
 }

@@ -1,4 +1,4 @@
-//! Row 20: blocks its thread, and its worker has handed everything over.
+//! Row 20: handlers that block inside `block_in_place`, which hands the worker's tasks over.
 
 use std::thread::sleep;
 

@@ -1,4 +1,4 @@
-//! Rows that block nobody: 2, 3, 5, 6, 8, 10, 11, 13, 16, 22, 23.
+//! Rows 2, 3, 5, 6, 8, 10, 11, 13, 16, 22 and 23, which do not block the executor.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -96,7 +96,7 @@ async fn user_pool() -> String {
 static JOBS: Mutex<Option<HashMap<u64, bool>>> = Mutex::new(None);
 static LAST_JOB: AtomicU64 = AtomicU64::new(0);
 
-/// Whoever takes the jobs, one after the other, on a thread of its own.
+/// The queue of jobs, which a thread outside of the runtime runs one after the other.
 fn jobs() -> &'static mpsc::Sender<u64> {
     static QUEUE: OnceLock<mpsc::Sender<u64>> = OnceLock::new();
     QUEUE.get_or_init(|| {
@@ -141,7 +141,7 @@ async fn posts() -> String {
     let select = async {
         let mut stream = TcpStream::connect(stub::postgres()).await?;
         stream.write_all(STARTUP).await?;
-        // What it says when one is let in, and when a query is done.
+        // The answer to the start-up message, and that to a query.
         stream.read_exact(&mut [0; 15]).await?;
         stream.write_all(SELECT).await?;
         stream.read_exact(&mut [0; 20]).await
@@ -164,7 +164,7 @@ async fn file() -> String {
     watch.end_by_other(expect(result, &"late".to_owned()))
 }
 
-/// About a microsecond.
+/// About a microsecond of work.
 fn decode(token: &str) -> u64 {
     token
         .bytes()

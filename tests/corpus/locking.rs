@@ -1,4 +1,4 @@
-//! Row 17, and all else that waits for another thread.
+//! Row 17, and other calls that wait for another thread.
 
 use std::sync::mpsc;
 use std::sync::{Condvar, Mutex, PoisonError, RwLock};

@@ -1,24 +1,21 @@
-//! A labelled corpus: ways to block an executor, and ways not to, each served
-//! by a real service with the layer on and driven by real HTTP requests, one
-//! after the other. For each it is known what must be said about it; the table
-//! at the end shows what was.
+//! A labelled corpus: handlers that block an executor, and handlers that do not. A real service with
+//! the layer serves each, and real HTTP requests drive it, one after the other. The label of a case
+//! is what the layer must report about it. The table at the end shows what it reported.
 //!
-//! A binary without the test harness: cases must not disturb each other's
-//! times, some need a process of their own, which is this one run again, and
-//! with `panic = "abort"` there is no harness.
+//! This is a binary of its own, without the test harness, because cases must not disturb each
+//! other's times, some run in a child process, which is this executable again, and the harness does
+//! not support `panic = "abort"`.
 //!
 //! ```text
 //! cargo test --test corpus [-- [--runs N] [--all] [FILTER]]
 //! ```
 //!
-//! `FILTER` is a part of a case's name. `--all` fails if a case cannot run on
-//! this machine.
+//! `FILTER` is a part of a case's name. With `--all`, a case that cannot run on this machine is a
+//! failure. The number in a case's name is the row of the gallery that it belongs to.
 
-#![allow(clippy::disallowed_methods, reason = "that law is for the library")]
 #![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a case that cannot go on fails by panicking"
+    clippy::disallowed_methods,
+    reason = "a test may read the clock and start threads"
 )]
 
 #[macro_use]
@@ -71,7 +68,7 @@ fn main() -> ExitCode {
 
 fn whole(arguments: &Arguments) -> ExitCode {
     let mut report = Report::default();
-    // It waits for a resolver, a second each time: others go on meanwhile.
+    // This case waits a second in each run, so the others run at the same time.
     let resolving = resolving::start(arguments);
     let driver = Driver::start(corpus());
     for case in driver.cases() {

@@ -1,7 +1,7 @@
-//! How late this machine wakes whoever sleeps: what it delays, it delays the watchdog, too.
+//! How late this machine wakes sleeping threads, and so the watchdog.
 //!
-//! An event says how late the look was that it comes from. Looks before that one may have
-//! been late as well, and the time until an event is due counts from the first.
+//! An event has the lateness of the inspection that it comes from. Earlier inspections may have been
+//! late as well, and the time in which an event is due counts from the first.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,10 +9,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 const BEAT: Duration = Duration::from_millis(1);
-/// Not worth counting: any timer is that late.
+/// The usual lateness of a timer, which is not counted.
 const USUAL: Duration = Duration::from_millis(1);
 
-/// A thread that does nothing but sleep and add up by how much that took too long.
+/// A thread that sleeps again and again, and sums up its lateness.
 pub(crate) struct Metronome {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -43,7 +43,7 @@ impl Metronome {
         Self { shared, thread }
     }
 
-    /// By how much it was late in all since the last call.
+    /// Returns the total lateness since the last call.
     pub(crate) fn take(&self) -> Duration {
         Duration::from_micros(self.shared.late_micros.swap(0, Ordering::Relaxed))
     }

@@ -1,4 +1,4 @@
-//! Rows 4, 9 and 14: synchronous clients; and sockets with a timeout.
+//! Rows 4, 9 and 14: synchronous clients, and sockets with a timeout.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
@@ -121,7 +121,7 @@ async fn weather(request: Request, next: Next) -> Response {
     }
 }
 
-/// A synchronous client of the protocol of PostgreSQL, as far as it goes.
+/// A synchronous client for a part of PostgreSQL's protocol.
 pub(crate) struct Client(TcpStream);
 
 pub(crate) const STARTUP: &[u8] = b"\0\0\0\x10\0\x03\0\0user\0x\0\0";
@@ -139,7 +139,7 @@ impl Client {
         Ok(client)
     }
 
-    /// How many messages came before it is ready for the next one.
+    /// Returns the number of messages before the server is ready for the next query.
     pub(crate) fn query(&mut self) -> std::io::Result<u32> {
         self.0.write_all(SELECT)?;
         let mut messages = 0;

@@ -1,4 +1,4 @@
-//! What the layer says: its log events and `GET /findings`.
+//! What the layer reports: its log events and `GET /findings`.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ pub(crate) struct Event {
     pub(crate) route: String,
     pub(crate) still_running: bool,
     pub(crate) elapsed_ms: u64,
-    pub(crate) late_ms: u64,
+    pub(crate) lateness_ms: u64,
 }
 
 static EVENTS: Mutex<Vec<Event>> = Mutex::new(Vec::new());
@@ -36,7 +36,7 @@ impl<S: tracing::Subscriber> Layer<S> for Collect {
             route: String::new(),
             still_running: false,
             elapsed_ms: 0,
-            late_ms: 0,
+            lateness_ms: 0,
         };
         event.record(&mut seen);
         EVENTS.lock().unwrap().push(seen);
@@ -57,19 +57,19 @@ impl Visit for Event {
     fn record_u64(&mut self, field: &Field, value: u64) {
         match field.name() {
             "elapsed_ms" => self.elapsed_ms = value,
-            "lateness_ms" => self.late_ms = value,
+            "lateness_ms" => self.lateness_ms = value,
             _ => {}
         }
     }
     fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
 }
 
-/// Takes all events of this process from now on.
+/// Sets the process's log subscriber, which collects all events from now on.
 pub(crate) fn collect_events() {
     tracing_subscriber::registry().with(Collect).init();
 }
 
-/// The events of one route since the last time.
+/// Returns the events of one route since the last call.
 pub(crate) fn take_events(route: &str) -> Vec<Event> {
     let mut events = EVENTS.lock().unwrap();
     let (taken, left) = events.drain(..).partition(|event| event.route == route);
@@ -77,7 +77,7 @@ pub(crate) fn take_events(route: &str) -> Vec<Event> {
     taken
 }
 
-/// A finding, as far as the corpus needs it.
+/// The parts of a finding that the corpus checks.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Finding {
     pub(crate) cause: String,
@@ -90,7 +90,7 @@ pub(crate) struct Finding {
     pub(crate) polls: u64,
     pub(crate) captured: u64,
     pub(crate) running: u64,
-    /// On the processor, waiting for it, blocked; milliseconds.
+    /// Milliseconds on the CPU, waiting for the CPU, and blocked.
     pub(crate) times: Option<[f64; 3]>,
 }
 
@@ -118,7 +118,7 @@ impl Finding {
         }
     }
 
-    /// Whether the handler is said to be at fault.
+    /// Whether the finding blames the handler.
     pub(crate) fn blames_handler(&self) -> bool {
         !matches!(
             self.cause.as_str(),
@@ -127,7 +127,7 @@ impl Finding {
     }
 }
 
-/// The findings of one route, by what tells them apart.
+/// The findings of one route, by cause, file, line and function.
 pub(crate) type Findings = HashMap<(String, String, u32, String), Finding>;
 
 pub(crate) fn findings(exporter: SocketAddr, route: &str) -> Findings {
@@ -146,7 +146,8 @@ pub(crate) fn findings(exporter: SocketAddr, route: &str) -> Findings {
         .collect()
 }
 
-/// What `after` has that `before` had not; counts are those of the difference.
+/// Returns the findings of `after` that are new or have more polls than in `before`. Their counts are
+/// the differences.
 pub(crate) fn difference(before: &Findings, after: &Findings) -> Vec<Finding> {
     let new = after.iter().map(|(key, finding)| {
         let mut finding = finding.clone();

@@ -1,8 +1,8 @@
-//! Row 19: a name is looked up, and the resolver does not answer.
+//! Row 19: a name lookup to which the resolver does not answer.
 //!
-//! The C library asks whom `/etc/resolv.conf` names. A test cannot change that
-//! for the machine, so the case runs in a process of its own, in a mount
-//! namespace where that file names a socket of its own that never answers.
+//! The C library asks the resolver in `/etc/resolv.conf`. A test must not change that file for the
+//! machine. So the case runs in a process of its own, in a mount namespace where the file names a
+//! socket of the test that never answers.
 
 use std::io::Write;
 use std::net::{ToSocketAddrs, UdpSocket};
@@ -18,10 +18,11 @@ use crate::report::{Kind, Row};
 
 const NAME: &str = "19 name lookup without an answer";
 const RESOLVER: &str = "127.53.53.53";
-/// Before what is for the process that started this one.
+/// Precedes the row that the child prints for its parent.
 const MARK: &str = "row: ";
 
-/// $0 is this program, $1 how often to run, $2 what the files should contain.
+/// $0 is this program, $1 the number of runs, $2 the address of the resolver, $3 `own-network` if the
+/// namespace has a network of its own.
 const SCRIPT: &str = r#"
 set -e
 if [ "$3" = own-network ]; then ip link set lo up; fi
@@ -45,16 +46,12 @@ impl Resolving {
 
 pub(crate) fn start(arguments: &Arguments) -> Resolving {
     let runs = arguments.runs;
-    Resolving(
-        arguments
-            .wants(NAME)
-            .then(|| aside(move || elsewhere(runs))),
-    )
+    Resolving(arguments.wants(NAME).then(|| aside(move || in_child(runs))))
 }
 
-/// As root with the machine's network; else as a root of one's own, who needs a
-/// network of his own to listen on the port of resolvers.
-fn elsewhere(runs: u64) -> Row {
+/// Runs the case in a mount namespace. Root uses the machine's network. Another user gets a user
+/// namespace, and needs a network namespace to listen on the resolver's port.
+fn in_child(runs: u64) -> Row {
     let ways: [(&[&str], &str); 2] = [
         (&["--mount"], ""),
         (&["--map-root-user", "--mount", "--net"], "own-network"),
@@ -86,7 +83,7 @@ fn unshare(flags: &[&str], network: &str, runs: u64) -> Result<Row, String> {
         .map_err(|error| error.to_string())?;
     let said = String::from_utf8_lossy(&output.stdout);
     let row = said.lines().find_map(|line| line.strip_prefix(MARK));
-    let row = row.and_then(|row| Row::from_json(&serde_json::from_str(row).ok()?));
+    let row = row.and_then(|row| serde_json::from_str(row).ok());
     row.ok_or_else(|| {
         let errors = String::from_utf8_lossy(&output.stderr);
         errors
@@ -111,7 +108,7 @@ pub(crate) fn in_namespace(arguments: &Arguments) -> ExitCode {
     let driver = Driver::start(corpus);
     for case in driver.cases() {
         let row = driver.run(case, arguments.runs);
-        println!("{MARK}{}", row.to_json());
+        println!("{MARK}{}", serde_json::to_string(&row).unwrap());
     }
     drop(resolver);
     let _ = std::io::stdout().flush();

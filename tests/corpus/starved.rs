@@ -1,4 +1,4 @@
-//! Row 21: an innocent handler on a machine that is short of processors.
+//! Row 21: an innocent handler on a machine that is short of CPU time.
 
 use std::hint::black_box;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -15,9 +15,9 @@ pub(crate) const NAME: &str = "21 short work beside six hogs";
 const PATH: &str = "/starved";
 const HOGS: usize = 6;
 
-/// Polls over the threshold that are waited for, and how long. Two in a hundred are not
-/// told in the mean, in bursts: of 120 polls that is more than five in a hundred in
-/// one run of 24.
+/// How many polls over the threshold the case waits for, and how long. On average two in a hundred
+/// are not recognised, in bursts. With 120 polls, more than five in a hundred would not be
+/// recognised in one run of 24.
 const ENOUGH: u64 = 360;
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -34,8 +34,7 @@ async fn handler() -> &'static str {
     "ok"
 }
 
-/// So much work as takes so long on a machine of one's own: it is measured
-/// once, before there are hogs.
+/// Work that takes this long on an idle CPU. Its speed is measured once, before the hogs start.
 fn work(time: Duration) {
     let rounds = rounds_in_a_millisecond() * time.as_millis() as u64;
     black_box(compute(rounds));
@@ -60,7 +59,7 @@ fn rounds_in_a_millisecond() -> u64 {
     })
 }
 
-/// What is over the threshold must be the machine's fault.
+/// Each poll over the threshold must be attributed to CPU contention.
 pub(crate) fn run(driver: &Driver) -> Row {
     let mut row = Row::named(NAME, Kind::Starved);
     rounds_in_a_millisecond();
@@ -92,7 +91,7 @@ pub(crate) fn run(driver: &Driver) -> Row {
     row
 }
 
-/// This program again, to burn a processor until it is dropped.
+/// A process of this executable that uses a CPU until it is dropped.
 struct Hog(Child);
 
 impl Hog {
@@ -111,7 +110,7 @@ impl Drop for Hog {
     }
 }
 
-/// Ends with its standard input: no hog outlives who started it.
+/// Uses a CPU until standard input ends, so that no hog outlives the process that started it.
 pub(crate) fn hog() -> ExitCode {
     crate::case::aside(|| {
         loop {

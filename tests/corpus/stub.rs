@@ -27,8 +27,7 @@ pub(crate) fn http() -> SocketAddr {
     })
 }
 
-/// Something like PostgreSQL: lets everybody in, and answers a query after
-/// [`BLOCK`].
+/// A server of PostgreSQL's protocol that accepts every user, and answers a query after [`BLOCK`].
 pub(crate) fn postgres() -> SocketAddr {
     static SERVER: OnceLock<SocketAddr> = OnceLock::new();
     *SERVER.get_or_init(|| {
@@ -53,7 +52,7 @@ pub(crate) fn postgres() -> SocketAddr {
     })
 }
 
-/// A listener whose connections nobody answers.
+/// A server that never answers.
 pub(crate) fn silent() -> SocketAddr {
     static SERVER: OnceLock<SocketAddr> = OnceLock::new();
     *SERVER.get_or_init(|| serve(|mut client| client.read_to_end(&mut Vec::new()).map(drop)))
@@ -65,7 +64,7 @@ fn serve(session: fn(TcpStream) -> std::io::Result<()>) -> SocketAddr {
     aside(move || {
         for client in listener.incoming() {
             let client = client.unwrap();
-            // An error is a client that has gone.
+            // An error means that the client has disconnected.
             aside(move || session(client));
         }
     });

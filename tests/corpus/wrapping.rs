@@ -1,4 +1,4 @@
-//! Row 25: what blocks before there is a future.
+//! Row 25: services that block before they return a future.
 
 use std::convert::Infallible;
 use std::task::{Context, Poll};
@@ -38,7 +38,7 @@ pub(crate) fn add(corpus: &mut Corpus) {
     );
 }
 
-/// The whole router, with a middleware around it that blocks on one path.
+/// The whole router in a middleware that blocks on one path.
 pub(crate) fn service(
     router: Router,
 ) -> impl Service<

@@ -1,22 +1,22 @@
-//! What goes wrong around the capture of stuck threads, and what is then still
-//! known of them.
+//! What findings still show if something hinders the capture of stuck threads: a stripped or
+//! replaced executable, a loss of privileges, seccomp, many threads, libraries that are unloaded.
 //!
-//! What changes a process is done in one of its own: a child that runs one
-//! ignored test of this binary, or of a copy of it, and prints what was found.
+//! This is a binary of its own because its tests strip, replace and copy their executable, which
+//! is therefore small, and read the symbols of its few handlers. What changes a process runs in a
+//! child: this binary or a copy of it, started again for one of the ignored tests.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
-#![allow(clippy::disallowed_methods, reason = "that law is for the library")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test may read the clock and start threads"
+)]
 
-mod support;
-
-#[path = "capture_faults/child.rs"]
 mod child;
-#[path = "capture_faults/library.rs"]
 mod library;
-#[path = "capture_faults/refused.rs"]
 mod refused;
-#[path = "capture_faults/served.rs"]
+mod scenarios;
 mod served;
-#[path = "capture_faults/threads.rs"]
+#[path = "../support/mod.rs"]
+mod support;
 mod threads;
 
 use std::process::Command;
@@ -29,7 +29,7 @@ use served::{found, known, serve};
 use support::{DEADLINE, fire, wait_for};
 use tower_runtime_health::Cause;
 
-/// The handler that sleeps, with its line; nothing less, nothing else.
+/// Asserts that the finding is exact: the handler that sleeps, with its line.
 #[track_caller]
 fn assert_exact(seen: &Seen) {
     assert_eq!(seen.text("cause"), "sleep", "{seen:?}");
@@ -50,8 +50,8 @@ fn assert_exact(seen: &Seen) {
     );
 }
 
-/// The address in the executable, which means something in the copy that was
-/// not stripped.
+/// Asserts that the finding has the address in the executable, and that this executable, which is
+/// not stripped, has the right function there.
 #[track_caller]
 fn assert_address(seen: &Seen, copy: &Copied) {
     assert_eq!(seen.text("cause"), "sleep", "{seen:?}");
@@ -76,52 +76,52 @@ fn assert_address(seen: &Seen, copy: &Copied) {
 }
 
 #[test]
-fn a_stripped_binary_still_says_cause_and_address() {
+fn of_a_stripped_binary_cause_and_address_are_reported() {
     let copy = Copied::new("stripped");
     copy.strip();
-    assert_address(&copy.run(&[], "child::sleeps"), &copy);
+    assert_address(&copy.run(&[], "scenarios::sleeps"), &copy);
 }
 
 #[test]
-fn a_stripped_binary_still_tells_block_in_place_from_blocking() {
+fn in_a_stripped_binary_block_in_place_is_told_from_blocking() {
     let copy = Copied::new("stripped-in-place");
     copy.strip();
-    let seen = copy.run(&[], "child::sleeps_in_place");
+    let seen = copy.run(&[], "scenarios::sleeps_in_place");
     assert_eq!(seen.text("cause"), "block_in_place", "{seen:?}");
 }
 
 #[test]
-fn a_stripped_binary_that_is_replaced_still_says_cause_and_address() {
+fn of_a_stripped_binary_replaced_while_it_runs_cause_and_address_are_reported() {
     let copy = Copied::new("stripped-replaced");
     copy.strip();
-    assert_address(&copy.run(&[], "child::is_replaced_and_sleeps"), &copy);
+    assert_address(&copy.run(&[], "scenarios::is_replaced_and_sleeps"), &copy);
 }
 
 #[test]
-fn a_stripped_binary_replaced_before_the_watchdog_starts_does_so_too() {
+fn of_a_stripped_binary_replaced_before_the_watchdog_starts_cause_and_address_are_reported() {
     let copy = Copied::new("stripped-early");
     copy.strip();
-    assert_address(&copy.run(&[], "child::was_replaced_and_sleeps"), &copy);
+    assert_address(&copy.run(&[], "scenarios::was_replaced_and_sleeps"), &copy);
 }
 
 #[test]
-fn a_binary_replaced_while_it_runs_still_says_file_and_line() {
+fn of_a_binary_replaced_while_it_runs_file_and_line_are_reported() {
     let copy = Copied::new("replaced");
-    let seen = copy.run(&[], "child::is_replaced_and_sleeps");
+    let seen = copy.run(&[], "scenarios::is_replaced_and_sleeps");
     assert_exact(&seen);
     assert!(!seen.json.to_string().contains("(deleted)"), "{seen:?}");
 }
 
 #[test]
-fn a_binary_replaced_before_the_watchdog_starts_still_says_file_and_line() {
+fn of_a_binary_replaced_before_the_watchdog_starts_file_and_line_are_reported() {
     let copy = Copied::new("replaced-early");
-    let seen = copy.run(&[], "child::was_replaced_and_sleeps");
+    let seen = copy.run(&[], "scenarios::was_replaced_and_sleeps");
     assert_exact(&seen);
     assert!(!seen.json.to_string().contains("(deleted)"), "{seen:?}");
 }
 
 #[test]
-fn nobody_sees_as_much_as_root() {
+fn an_unprivileged_user_gets_the_same_finding_as_root() {
     let copy = Copied::new("nobody");
     let nobody = [
         "setpriv",
@@ -131,32 +131,32 @@ fn nobody_sees_as_much_as_root() {
     ];
     let is_root = child::is_root();
     if !is_root {
-        eprintln!("not root, who alone can become nobody: run as the present user");
+        eprintln!("not root: run as the present user, since only root can become another");
     }
-    let seen = copy.run(if is_root { &nobody } else { &[] }, "child::sleeps");
+    let seen = copy.run(if is_root { &nobody } else { &[] }, "scenarios::sleeps");
     assert_exact(&seen);
 }
 
 #[test]
-fn who_was_root_when_its_threads_began_sees_as_much_afterwards() {
+fn a_process_that_gives_up_root_gets_the_same_finding_afterwards() {
     if !child::is_root() {
-        eprintln!("not root: there is nothing to give up; run without");
+        eprintln!("not root: run without giving up privileges");
     }
-    assert_exact(&Copied::new("dropped").run(&[], "child::gives_up_root_and_sleeps"));
+    assert_exact(&Copied::new("dropped").run(&[], "scenarios::gives_up_root_and_sleeps"));
 }
 
 #[test]
-fn a_full_table_of_descriptors_hides_nothing() {
-    assert_exact(&child::run("child::fills_its_table_and_sleeps"));
+fn with_a_full_descriptor_table_the_finding_is_the_same() {
+    assert_exact(&child::run("scenarios::fills_its_table_and_sleeps"));
 }
 
 #[test]
-fn one_of_a_thousand_threads_is_found() {
+fn the_one_stuck_thread_of_a_thousand_is_found() {
     assert_exact(&child::run("threads::a_thousand_and_one_sleeps"));
 }
 
 #[test]
-fn on_another_stack_the_cause_is_still_known_and_no_place_is_guessed() {
+fn on_another_stack_the_cause_is_reported_and_no_place_is_guessed() {
     let router = Router::new().route(
         "/grown",
         get(|| async { stacker::grow(4 << 20, || std::thread::sleep(Duration::from_secs(2))) }),
@@ -174,7 +174,7 @@ fn on_another_stack_the_cause_is_still_known_and_no_place_is_guessed() {
         page.sum("runtime_health_captures_total", &unreadable) > 0.0
     });
     drop(client);
-    // The same thread on its own stack again.
+    // On the thread's own stack, the place is reported again.
     let _client = fire(&server, "/asleep");
     let seen = found(server.health(), "/asleep", known);
     assert_eq!(seen.place.unwrap().line, Some(served::SLEEP_LINE));

@@ -23,3 +23,9 @@ bin scrape --short
 bin memory --short
 bin watchdog --short
 bin allocations
+
+# The rivals that observe every task of a runtime need tokio's unstable figures.
+export RUSTFLAGS="--cfg tokio_unstable" CARGO_TARGET_DIR=$PWD/target/unstable
+step cargo clippy --locked --features task-polls --all-targets -- -D warnings
+step cargo build --release --locked --features task-polls --bin task_polls
+bin task_polls --short

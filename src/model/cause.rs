@@ -34,7 +34,7 @@ closed_set! {
 }
 
 impl Cause {
-    /// Whether the handler's own code is to blame.
+    /// Returns whether the handler's own code caused the delay.
     pub(crate) const fn blames_handler(self) -> bool {
         !matches!(self, Self::Preempted | Self::BlockInPlace | Self::Unknown)
     }

@@ -1,6 +1,6 @@
 use crate::sync::{AtomicU64, Ordering, add_exclusive};
 
-/// A histogram over `N` bounds, and one bucket more for what lies above.
+/// A histogram with `N` bounds, and one more bucket for larger values.
 ///
 /// The number of observations is not stored: it is the sum of the buckets, so
 /// a reader never sees a count that disagrees with them. The sum may be one
@@ -8,13 +8,13 @@ use crate::sync::{AtomicU64, Ordering, add_exclusive};
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Histogram<const N: usize> {
-    // Beside the first bucket: one cache line for nearly every value.
+    // Next to the first bucket, so that nearly every value touches one cache line.
     ticks: AtomicU64,
     buckets: [AtomicU64; N],
     above: AtomicU64,
 }
 
-/// What a histogram held when it was read; buckets not cumulated.
+/// The values of a histogram when it was read. The buckets are not cumulative.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HistogramTotals<const N: usize> {
     pub(crate) buckets: [u64; N],
@@ -31,7 +31,7 @@ impl<const N: usize> Histogram<N> {
         }
     }
 
-    /// The bucket of a value: the first whose bound is not below it.
+    /// Returns the bucket of a value: the first whose bound is not below it.
     ///
     /// A scan from the smallest bound: nearly every poll ends at the first
     /// comparison.
@@ -51,7 +51,8 @@ impl<const N: usize> Histogram<N> {
         add_exclusive(&self.ticks, ticks);
     }
 
-    /// As that, for a value that is not above the first bound.
+    /// Like [`record_exclusive`](Self::record_exclusive), for a value that is not above the
+    /// first bound.
     #[inline]
     pub(crate) fn record_first(&self, ticks: u64) {
         add_exclusive(self.buckets.first().unwrap_or(&self.above), 1);
@@ -72,7 +73,7 @@ impl<const N: usize> Histogram<N> {
         }
     }
 
-    /// Adds what another histogram holds. Only the one writer may call it.
+    /// Adds the counts of another histogram. Only the writing thread may call it.
     pub(crate) fn absorb(&self, other: &Self) {
         let other = other.totals();
         for (mine, theirs) in self.buckets.iter().zip(other.buckets) {

@@ -5,7 +5,7 @@ use super::shard::{SeriesCells, Shard};
 use crate::model::Series;
 use crate::sync::lock;
 
-/// All that one instance has recorded.
+/// All counters of one instance.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     bounds: Bounds,
@@ -15,8 +15,8 @@ pub(crate) struct Recorder {
 #[derive(Debug)]
 pub(super) struct Threads {
     pub(super) live: Vec<Arc<Shard>>,
-    /// What threads that have ended left behind. Its one writer is whoever
-    /// holds the lock.
+    /// The counts of threads that have ended. Written only under the lock, so there is one
+    /// writer at a time.
     pub(super) retired: Shard,
 }
 
@@ -36,25 +36,25 @@ impl Recorder {
         &self.bounds
     }
 
-    /// A shard for the calling thread, which alone may write to it.
+    /// Returns a new shard for the calling thread, which alone may write to it.
     pub(crate) fn register(&self) -> Arc<Shard> {
         let shard = Arc::new(Shard::default());
         lock(&self.threads).live.push(Arc::clone(&shard));
         shard
     }
 
-    /// Keeps what a thread that ends has recorded. Called by that thread, so
-    /// the shard does not change any more.
+    /// Keeps the counts of a thread that ends. Called by that thread, so the shard no
+    /// longer changes.
     pub(crate) fn retire(&self, shard: &Arc<Shard>) {
         let mut threads = lock(&self.threads);
         threads.live.retain(|other| !Arc::ptr_eq(other, shard));
         threads.retired.absorb(shard);
     }
 
-    /// Records from a thread whose local data is already gone: a runtime that
-    /// is dropped while its thread ends drops its requests there.
+    /// Records on a thread whose local data has been destroyed. A runtime that is dropped
+    /// while its thread ends drops its requests there.
     pub(crate) fn record_without_thread(&self, series: Series, record: impl FnOnce(&SeriesCells)) {
-        // Under the lock: whoever holds it is the one writer.
+        // Under the lock, which makes this thread the only writer.
         let threads = lock(&self.threads);
         record(&threads.retired.cells(series));
     }

@@ -6,17 +6,17 @@ use super::histogram::Histogram;
 use crate::model::{Cause, ClosedSet, Outcome, Series};
 use crate::sync::{AtomicU64, Ordering, add_exclusive, lock};
 
-/// Blocking polls of one cause.
+/// The blocking polls of one cause.
 #[derive(Debug, Default)]
 pub(super) struct BlockingCell {
     pub(super) polls: AtomicU64,
     pub(super) ticks: AtomicU64,
 }
 
-/// Blocking polls, by [`Cause`].
+/// The blocking polls, indexed by [`Cause`].
 pub(super) type BlockingCells = [BlockingCell; Cause::COUNT];
 
-/// What one thread has recorded of one route and method.
+/// The counters of one thread for one route and method.
 ///
 /// Aligned so that two threads never write to one cache line (128: adjacent
 /// lines are fetched in pairs).
@@ -26,8 +26,8 @@ pub(crate) struct SeriesCells {
     pub(super) poll: Histogram<12>,
     pub(super) request: Histogram<12>,
     pub(super) started: AtomicU64,
-    /// By [`Outcome`]. Stored with `Release` after the request's start was
-    /// counted, on whichever thread; the reader loads it with `Acquire`
+    /// Indexed by [`Outcome`]. Stored with `Release` after the request's start was
+    /// counted, on any thread; the reader loads it with `Acquire`
     /// before it reads `started`, so it never sees more ends than starts.
     pub(super) ended: [AtomicU64; Outcome::COUNT],
     /// Allocated by the first blocking poll.
@@ -54,7 +54,7 @@ impl SeriesCells {
         self.poll.record_exclusive(&bounds.poll, ticks);
     }
 
-    /// A poll within the first bound, as most are.
+    /// Records a poll within the first bound, which most polls are.
     #[inline]
     pub(crate) fn short_poll(&self, ticks: u64) {
         self.poll.record_first(ticks);
@@ -85,7 +85,7 @@ impl SeriesCells {
             .record_exclusive(&bounds.delay, ticks);
     }
 
-    /// Adds what another thread recorded. Only the one writer may call it.
+    /// Adds the counts of another thread. Only the writing thread may call it.
     fn absorb(&self, other: &Self) {
         for (mine, theirs) in self.ended.iter().zip(&other.ended) {
             add_exclusive(mine, theirs.load(Ordering::Acquire));
@@ -108,25 +108,25 @@ impl SeriesCells {
     }
 }
 
-/// What one thread has recorded: single writer, any number of readers.
+/// The counters of one thread, with a single writer and any number of readers.
 ///
-/// Cells are allocated when a thread first sees a route and method, so memory
-/// follows the routes in use, not the cap. The thread keeps hold of its cells:
-/// the lock is taken to find them for the first time, and by readers.
+/// Cells are allocated when a thread first sees a route and method, so memory grows with
+/// the routes in use, not with the limit. The thread caches its cells. It takes the lock
+/// only to find them for the first time; readers take it, too.
 #[derive(Debug, Default)]
 pub(crate) struct Shard {
     cells: Mutex<BTreeMap<Series, Arc<SeriesCells>>>,
 }
 
 impl Shard {
-    /// The cells to write to.
+    /// Returns the cells of a series. Allocates them if needed.
     pub(crate) fn cells(&self, series: Series) -> Arc<SeriesCells> {
         let mut cells = lock(&self.cells);
         let of_series = cells.entry(series).or_default();
         Arc::clone(of_series)
     }
 
-    /// All cells there are, by series.
+    /// Returns all cells, by series.
     pub(super) fn list(&self) -> Vec<(Series, Arc<SeriesCells>)> {
         let cells = lock(&self.cells);
         let each = cells.iter();
@@ -134,7 +134,7 @@ impl Shard {
             .collect()
     }
 
-    /// Adds what another shard holds. Only the one writer may call it.
+    /// Adds the counts of another shard. Only the writing thread may call it.
     pub(super) fn absorb(&self, other: &Self) {
         for (series, theirs) in other.list() {
             self.cells(series).absorb(&theirs);

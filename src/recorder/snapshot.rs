@@ -13,9 +13,9 @@ pub(crate) struct SeriesTotals {
     pub(crate) request: HistogramTotals<12>,
     pub(crate) delay: HistogramTotals<9>,
     pub(crate) started: u64,
-    /// By [`Outcome`].
+    /// Indexed by [`Outcome`].
     pub(crate) ended: [u64; Outcome::COUNT],
-    /// By [`Cause`].
+    /// Indexed by [`Cause`].
     pub(crate) blocking: [BlockingTotals; Cause::COUNT],
 }
 
@@ -36,8 +36,8 @@ impl BlockingTotals {
 }
 
 impl Recorder {
-    /// The sum over all threads. Writers are never made to wait: the lock is
-    /// held to copy the list of threads only.
+    /// Returns the sum over all threads. Recording threads never wait for it: the lock is
+    /// held while the list of threads is copied, and no longer.
     pub(crate) fn snapshot(&self) -> BTreeMap<Series, SeriesTotals> {
         let mut totals = BTreeMap::new();
         let live = {
@@ -115,8 +115,8 @@ impl SeriesTotals {
         }
     }
 
-    /// Requests started and not ended. A thread that joined while the totals
-    /// were read can make the ends run ahead: then 0, not a negative number.
+    /// Returns the number of requests started and not ended. A thread that registered while
+    /// the totals were read can make the ends exceed the starts. The result is then 0.
     pub(crate) fn in_flight(&self) -> u64 {
         self.started.saturating_sub(self.ended.iter().sum())
     }

@@ -8,17 +8,17 @@ use crate::sync::{AtomicBool, Ordering};
 
 /// Measures how long a task that is ready waits for its first poll.
 ///
-/// A probe is an empty task, made ready from outside the runtime, so it takes
-/// the way of a connection that becomes readable: through the injection queue.
-/// At most one is out at a time: a runtime that is stuck is not flooded.
+/// A probe is an empty task that is spawned from outside the runtime. Like a connection
+/// that becomes readable, it passes through the injection queue. At most one probe is
+/// outstanding, so a stuck runtime is not flooded.
 #[derive(Debug)]
 pub(crate) struct LagProbe {
     bounds: TickBounds<9>,
     delays: Histogram<9>,
-    /// A probe is out. Set by whoever sends it, cleared when its task is
-    /// dropped; publishes nothing but itself.
+    /// Whether a probe is outstanding. Set by the sender, cleared when the task is dropped.
+    /// It publishes no other data.
     out: AtomicBool,
-    /// A probe was dropped unpolled: the runtime has shut down.
+    /// Whether a probe was dropped unpolled, which means that the runtime has shut down.
     closed: AtomicBool,
 }
 
@@ -32,7 +32,7 @@ impl LagProbe {
         }
     }
 
-    /// Sends a probe, unless one is still out. Its task does `on_worker`, too.
+    /// Sends a probe, unless one is outstanding. Its task also calls `on_worker`.
     pub(super) fn send(
         self: &Arc<Self>,
         runtime: &Handle,

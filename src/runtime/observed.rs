@@ -13,13 +13,14 @@ use crate::model::RuntimeId;
 use crate::recorder::Bounds;
 use crate::sync::{AtomicU64, Ordering, lock};
 
-/// The runtimes one instance observes. One that has shut down is let go.
+/// The runtimes that one instance observes. Observation of a runtime stops once it has
+/// shut down.
 #[derive(Debug)]
 pub(crate) struct Runtimes {
     list: Mutex<Vec<Arc<Observed>>>,
-    /// How many there have been.
+    /// The number of runtimes observed so far.
     numbers: AtomicU64,
-    /// Of runtimes that are being built, by the name they will be observed by.
+    /// The hooks of runtimes that are being built, by the name they will be observed by.
     configured: Mutex<HashMap<String, Configuration>>,
 }
 
@@ -43,7 +44,7 @@ impl Runtimes {
         }
     }
 
-    /// A runtime that is being built, to be observed by this name.
+    /// Registers a runtime that is being built, to be observed by this name.
     pub(crate) fn configure(&self, name: &str, max: usize) -> Configuration {
         let made = (Arc::default(), Arc::new(AtomicU64::new(max as u64)));
         let mut configured = lock(&self.configured);
@@ -91,15 +92,15 @@ impl Runtimes {
         list.clone()
     }
 
-    /// Sends each runtime a probe, where none is out. On the worker that it is
-    /// polled on, it does what `on_worker` gives for its runtime.
+    /// Sends a probe to each runtime that has none outstanding. The worker that polls it
+    /// calls the function that `on_worker` returns for its runtime.
     pub(crate) fn probe<F>(&self, clock: &Clock, on_worker: impl Fn(RuntimeId) -> F)
     where
         F: FnOnce() + Send + 'static,
     {
         for observed in self.live() {
             let (on_worker, pool) = (on_worker(observed.id), Arc::clone(&observed.pool));
-            // The thread of one that has no workers is the user's own.
+            // A runtime without workers runs on a thread of the application.
             let has_workers = observed.pool_workers() > 0;
             let on_worker = move || {
                 on_worker();
@@ -111,26 +112,26 @@ impl Runtimes {
         }
     }
 
-    /// The workers of one runtime, as they stand now. `None` for a runtime that
-    /// has shut down, or that has no `block_in_place`.
+    /// Returns the current figures of a runtime's workers. Returns `None` for a runtime
+    /// that has shut down, or that has no `block_in_place`.
     pub(crate) fn workers(&self, id: RuntimeId) -> Option<Workers> {
-        // Not by `live`: the caller must not be the one that lets go of a
-        // runtime, see ARCHITECTURE.md, "Descriptor tables".
+        // Not with `live`: the caller must not drop the last reference to a runtime
+        // (ARCHITECTURE.md, "Descriptor tables").
         let list = lock(&self.list);
         let observed = list.iter().find(|observed| observed.id == id)?;
         let is_open = !observed.lag.is_closed();
         is_open.then(|| Workers::of(&observed.handle)).flatten()
     }
 
-    /// Sends the pools those probes that are wanted.
+    /// Sends each pool the probe that is requested, if any.
     pub(crate) fn probe_pools(&self, clock: &Clock) {
         for observed in self.live() {
             observed.pool.send_probe(&observed.handle, clock);
         }
     }
 
-    /// The pools of all runtimes that have not shut down. Not by `live`, see
-    /// [`workers`](Self::workers).
+    /// Returns the pools of all runtimes that have not shut down. Does not use `live`, for
+    /// the same reason as [`workers`](Self::workers).
     pub(crate) fn pools(&self) -> Vec<ObservedPool> {
         let list = lock(&self.list);
         let open = list.iter().filter(|observed| !observed.lag.is_closed());
@@ -143,7 +144,7 @@ impl Runtimes {
         .collect()
     }
 
-    /// The figures of every runtime that has not shut down.
+    /// Returns the figures of every runtime that has not shut down.
     #[cfg(feature = "prometheus")]
     pub(crate) fn figures(&self) -> Vec<RuntimeFigures> {
         self.live()
@@ -153,7 +154,7 @@ impl Runtimes {
     }
 }
 
-/// What one runtime shows.
+/// The figures of one runtime.
 #[cfg(feature = "prometheus")]
 #[derive(Debug)]
 pub(crate) struct RuntimeFigures {
@@ -165,22 +166,22 @@ pub(crate) struct RuntimeFigures {
     pub(crate) tokio: TokioFigures,
 }
 
-/// What one runtime shows of itself.
+/// The figures that tokio keeps of one runtime.
 #[cfg(feature = "runtime-metrics")]
 #[derive(Debug)]
 pub(crate) struct TokioFigures {
     pub(crate) workers: usize,
     pub(crate) alive_tasks: usize,
     pub(crate) global_queue_depth: usize,
-    /// Busy seconds and parks of each worker. Empty where the platform has no
-    /// 64-bit atomics, for which tokio keeps none.
+    /// The busy seconds and parks of each worker. Empty on platforms without 64-bit
+    /// atomics, where tokio keeps none.
     pub(crate) by_worker: Vec<(f64, u64)>,
     #[cfg(tokio_unstable)]
     pub(crate) unstable: super::UnstableFigures,
 }
 
-/// tokio-metrics reports what has changed since it was last asked; these are
-/// the sums.
+/// The sums of the changes that tokio-metrics reports: each of its reports covers the time
+/// since the previous one.
 #[cfg(feature = "runtime-metrics")]
 struct Intervals {
     intervals: tokio_metrics::RuntimeIntervals,
@@ -207,7 +208,7 @@ impl Intervals {
 }
 
 impl Observed {
-    /// Threads that are workers, and not the user's own.
+    /// Returns the number of worker threads, without threads of the application.
     fn pool_workers(&self) -> usize {
         match self.handle.runtime_flavor() {
             tokio::runtime::RuntimeFlavor::CurrentThread => 0,
@@ -246,7 +247,7 @@ impl Observed {
     #[cfg(feature = "runtime-metrics")]
     fn tokio(&self) -> TokioFigures {
         let mut intervals = lock(&self.intervals);
-        // The iterator has no end; its items are plain readings.
+        // The iterator is endless. Each item is a plain reading.
         let now = intervals.intervals.next().unwrap_or_default();
         #[cfg(tokio_unstable)]
         intervals.sums.add(&now);
@@ -260,7 +261,7 @@ impl Observed {
         }
     }
 
-    /// tokio-metrics sums workers up; the one that is stuck would not show.
+    /// Per worker, because the sums of tokio-metrics would hide a stuck worker.
     #[cfg(all(feature = "runtime-metrics", target_has_atomic = "64"))]
     fn by_worker(&self) -> Vec<(f64, u64)> {
         let metrics = self.handle.metrics();

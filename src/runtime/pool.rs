@@ -13,22 +13,22 @@ use crate::sync::{AtomicU64, Ordering, lock};
 /// The time between two samples of a pool that is full or has queued work.
 pub(crate) const SAMPLE_INTERVAL: Duration = Duration::from_millis(25);
 
-/// The blocking pool of one observed runtime, as far as it is known.
+/// The known state of one observed runtime's blocking pool.
 #[derive(Debug)]
 pub(crate) struct Pool {
     pub(crate) name: Arc<str>,
     pub(crate) probe: Arc<PoolProbe>,
     pub(crate) hooks: Option<Arc<Hooks>>,
     max: Arc<AtomicU64>,
-    /// What the kernel calls its threads, once one was met.
+    /// The kernel's name of the pool's threads, once one has been seen.
     thread_name: OnceLock<String>,
     seen: Mutex<Option<Sample>>,
     saturation: Mutex<SaturatedTime>,
-    /// Ticks between two looks while it is full.
+    /// The ticks between two samples while the pool is full.
     look: u64,
 }
 
-/// A pool and what tokio says of its runtime.
+/// A pool and tokio's figures of its runtime.
 #[derive(Debug)]
 pub(crate) struct ObservedPool {
     pub(crate) id: RuntimeId,
@@ -48,43 +48,43 @@ pub(crate) fn kernel_thread_name(name: &str) -> &str {
     name.get(..end).unwrap_or(name)
 }
 
-/// Hooks of a runtime that is being built, and the limit of its pool.
+/// The hooks of a runtime that is being built, and the limit of its pool.
 pub(crate) type Configuration = (Arc<Hooks>, Arc<AtomicU64>);
 
-/// What tokio itself says of a pool, under `tokio_unstable`.
+/// tokio's own figures of a pool, under `tokio_unstable`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ExactFigures {
     pub(crate) threads: usize,
     pub(crate) idle: usize,
-    /// Without the probe.
+    /// Does not count the probe.
     pub(crate) queue: usize,
 }
 
-/// What one look at a pool has shown. What is not known is `None`.
+/// One sample of a pool. Unknown figures are `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sample {
     pub(crate) threads: Option<usize>,
     pub(crate) idle: Option<usize>,
-    /// Wrapped tasks.
+    /// The number of queued wrapped tasks.
     pub(crate) queued: u64,
     pub(crate) running: u64,
     pub(crate) exact: Option<ExactFigures>,
 }
 
-/// What a sample means.
+/// The saturation that a sample shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Saturation {
-    /// All threads there may be are there, and none is known to be idle.
+    /// Whether the pool has all the threads it may have, and none is known to be idle.
     pub(crate) is_full: bool,
-    /// Full, and work waits.
+    /// Whether the pool is full and tasks wait.
     pub(crate) is_saturated: bool,
-    /// Only a probe can tell more.
+    /// Whether a probe is needed to tell more.
     pub(crate) wants_probe: bool,
 }
 
 impl Sample {
-    /// `probe`: how long the one that is out has waited, and how long one may
-    /// wait on a pool that has room; in ticks.
+    /// Evaluates the sample. `probe` holds how long the outstanding probe has waited, and
+    /// how long a probe may wait on a pool that has room, both in ticks.
     pub(crate) fn saturation(&self, max: u64, probe: (Option<u64>, u64)) -> Saturation {
         let (waits, patience) = probe;
         let probe_waits = waits.is_some_and(|waits| waits >= patience);
@@ -100,7 +100,7 @@ impl Sample {
             Some(threads) => {
                 let is_full = threads as u64 >= max && self.idle.unwrap_or(0) == 0;
                 let work_waits = probe_waits || (self.queued > 0 && self.idle.is_some());
-                // Without knowing who is idle, wrapped tasks alone must fill it.
+                // If the idle threads are unknown, wrapped tasks alone must fill the pool.
                 let is_filled = self.queued > 0 && self.running >= max;
                 Saturation {
                     is_full,
@@ -119,7 +119,7 @@ impl Sample {
         }
     }
 
-    /// Threads at work; `None` if that is not known.
+    /// Returns the number of busy threads, if known.
     pub(crate) fn busy(&self) -> Option<usize> {
         match self.exact {
             Some(exact) => Some(exact.threads.saturating_sub(exact.idle)),
@@ -128,11 +128,11 @@ impl Sample {
     }
 }
 
-/// How long a pool was saturated in all.
+/// The total time for which a pool was saturated.
 #[derive(Debug, Default)]
 struct SaturatedTime {
     ticks: u64,
-    /// Up to when that is counted, while it is.
+    /// The time up to which `ticks` is counted. `None` while the pool is not saturated.
     counted: Option<u64>,
 }
 
@@ -160,12 +160,12 @@ impl Pool {
         }
     }
 
-    /// How many threads it may have.
+    /// Returns the limit of the pool.
     pub(crate) fn max(&self) -> u64 {
         self.max.load(Ordering::Relaxed)
     }
 
-    /// Called on one of the runtime's threads that is not the user's own.
+    /// Called on a thread that the runtime has started.
     pub(crate) fn met_runtime_thread(&self) {
         if let Some(hooks) = &self.hooks {
             hooks.expect_registered(crate::sys::thread_id());
@@ -185,7 +185,7 @@ impl Pool {
         });
     }
 
-    /// How many threads the runtime has, where that is told.
+    /// Returns the number of the runtime's threads, if hooks report it.
     pub(crate) fn hooked_threads(&self, workers: usize) -> Option<usize> {
         self.hooks.as_ref().and_then(|hooks| hooks.alive(workers))
     }
@@ -199,7 +199,7 @@ impl Pool {
     }
 
     #[cfg(feature = "prometheus")]
-    /// What the last look has shown.
+    /// Returns the last sample.
     pub(crate) fn sample(&self) -> Option<Sample> {
         *lock(&self.seen)
     }
@@ -208,7 +208,7 @@ impl Pool {
         *lock(&self.seen) = Some(sample);
     }
 
-    /// `since`: from when it is saturated, if that is new.
+    /// Adds the time up to `now`. `since` is the start of a new saturation.
     pub(crate) fn add_saturated_time(&self, now: u64, is_saturated: bool, since: u64) {
         let mut saturation = lock(&self.saturation);
         saturation.ticks += match (saturation.counted, is_saturated) {
@@ -227,8 +227,8 @@ impl Pool {
         saturation.ticks + open.map_or(0, |counted| self.at_most_a_look(now, counted))
     }
 
-    /// When it has ended between two looks is not known. A scrape in between
-    /// must not count more than is counted in the end.
+    /// Limits a span to the time between two samples. When saturation ended between two
+    /// samples is unknown, and a scrape must not count more than the next sample will.
     fn at_most_a_look(&self, now: u64, counted: u64) -> u64 {
         now.saturating_sub(counted).min(self.look)
     }
@@ -255,14 +255,14 @@ mod tests {
     fn a_pool_is_saturated_when_it_is_full_and_work_waits() {
         let is_saturated = |sample: Sample, probe| sample.saturation(MAX, probe).is_saturated;
         assert!(is_saturated(stable(4, Some(0), 1, 4), NO_PROBE));
-        // A free place, an idle thread, nothing that waits.
+        // A free place; an idle thread; no waiting task.
         assert!(!is_saturated(stable(3, Some(0), 1, 3), NO_PROBE));
         assert!(!is_saturated(stable(4, Some(1), 1, 3), NO_PROBE));
         assert!(!is_saturated(stable(4, Some(0), 0, 4), NO_PROBE));
-        // Work that is not wrapped waits: the probe tells, once it has waited.
+        // Tasks that are not wrapped wait. A probe that has waited shows it.
         assert!(!is_saturated(stable(4, Some(0), 0, 0), (Some(9), 10)));
         assert!(is_saturated(stable(4, Some(0), 0, 0), (Some(10), 10)));
-        // Idleness unknown: by wrapped tasks alone, or by the probe.
+        // Idle threads unknown: wrapped tasks or the probe decide.
         assert!(!is_saturated(stable(4, None, 1, 3), NO_PROBE));
         assert!(is_saturated(stable(4, None, 1, 4), NO_PROBE));
         assert!(is_saturated(stable(4, None, 0, 0), (Some(10), 10)));
@@ -304,7 +304,7 @@ mod tests {
         assert_eq!(pool.saturated_ticks(125), 15);
         pool.add_saturated_time(160, true, 0);
         assert_eq!(pool.saturated_ticks(165), 55);
-        // A late look does not know when it has ended.
+        // A late sample does not know when saturation ended.
         assert_eq!(pool.saturated_ticks(300), 60);
         pool.add_saturated_time(300, false, 0);
         assert_eq!(pool.saturated_ticks(400), 60);

@@ -6,19 +6,19 @@ use crate::clock::Clock;
 use crate::recorder::{Histogram, TickBounds};
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
-/// Measures how long a task waits for a thread of the pool: with an empty one,
-/// at most one at a time.
+/// Measures how long a task waits for a thread of the pool. It uses an empty task, at most
+/// one at a time.
 ///
-/// A probe starts a thread where none is idle and keeps idle ones alive, so it
-/// is sent only while the pool looks full or nothing is known of it.
+/// A probe starts a thread if none is idle, and keeps idle threads alive. It is therefore
+/// sent only while the pool looks full or its state is unknown.
 #[derive(Debug)]
 pub(crate) struct PoolProbe {
     bounds: TickBounds<12>,
     waits: Histogram<12>,
-    /// When the one that waits was sent, in ticks; 0 without one. Publishes
-    /// nothing but itself.
+    /// When the outstanding probe was sent, in ticks, or 0 if there is none. It publishes
+    /// no other data.
     sent: AtomicU64,
-    /// One is to be sent.
+    /// Whether a probe is to be sent.
     requested: AtomicBool,
 }
 
@@ -32,7 +32,7 @@ impl PoolProbe {
         }
     }
 
-    /// Since when the one that is out waits, in ticks.
+    /// Returns when the outstanding probe was sent, in ticks.
     pub(crate) fn waits_since(&self) -> Option<u64> {
         let sent = self.sent.load(Ordering::Relaxed);
         (sent != 0).then_some(sent)
@@ -43,15 +43,15 @@ impl PoolProbe {
         &self.waits
     }
 
-    /// Asks for one to be sent, by a thread whose descriptors are the
-    /// service's: the pool may start a thread for it, which inherits them.
+    /// Requests a probe. A thread on the service's own descriptor table sends it, because
+    /// the pool may start a thread for it, which inherits the table.
     pub(crate) fn request(&self) {
         self.requested.store(true, Ordering::Relaxed);
     }
 }
 
-/// Sends the probe that is requested, unless one is out. `on_pool_thread` runs on the
-/// pool's thread once it gets there.
+/// Sends the probe that is requested, unless one is outstanding. The pool's thread that
+/// runs the probe calls `on_pool_thread`.
 pub(super) fn send_requested(
     probe: &Arc<PoolProbe>,
     runtime: &Handle,

@@ -1,6 +1,6 @@
 use tokio_metrics::RuntimeMetrics;
 
-/// tokio-metrics' further figures: counters summed up, gauges as last read.
+/// The further figures of tokio-metrics. Counters are summed; gauges hold the last reading.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct UnstableFigures {
     pub(crate) blocking_threads: usize,

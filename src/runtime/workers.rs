@@ -2,27 +2,27 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-/// What the workers of a runtime show of themselves on stable tokio, to be
-/// compared with later.
+/// A sample of the figures that stable tokio keeps of a runtime's workers, for comparison
+/// with a later one.
 ///
-/// A worker's figures are written by the thread that holds the worker's core:
-/// when it parks, when it wakes, and every few dozen tasks. So those of a
-/// worker whose thread is stuck in a poll stand still. A thread that is stuck
-/// and has given its core away (`tokio::task::block_in_place` does) holds up no
-/// worker: somebody else goes on with it, and soon runs tasks or parks.
+/// The thread that holds a worker's core writes the worker's figures when it parks, when it
+/// wakes, and every few dozen tasks. The figures of a worker whose thread is stuck in a poll
+/// do not change. A stuck thread that has handed its core over, as
+/// `tokio::task::block_in_place` does, holds up no worker: another thread continues with the
+/// core, and soon runs tasks or parks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Workers(Vec<Worker>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Worker {
-    /// Odd while it is parked.
+    /// Odd while the worker is parked.
     parked_and_unparked: u64,
     busy: Duration,
 }
 
 impl Workers {
-    /// `None` if the runtime has no workers that can give their cores away, or
-    /// on platforms without 64-bit atomics, for which tokio keeps no figures.
+    /// Samples a runtime. Returns `None` if its workers cannot hand over their cores, or on
+    /// platforms without 64-bit atomics, where tokio keeps no figures.
     pub(super) fn of(runtime: &Handle) -> Option<Self> {
         if runtime.runtime_flavor() == tokio::runtime::RuntimeFlavor::CurrentThread {
             return None;
@@ -40,13 +40,13 @@ impl Workers {
         None
     }
 
-    /// Whether each worker has parked or done something since `before`: then
-    /// none of them is held up by a thread that was stuck all the time.
+    /// Returns whether each worker has parked or run tasks since `before`. If so, no worker
+    /// is held up by a thread that was stuck all the time.
     pub(crate) fn have_all_moved_since(&self, before: &Self) -> bool {
-        let stands_still =
+        let is_stalled =
             |now: &Worker, then: &Worker| now == then && now.parked_and_unparked.is_multiple_of(2);
         let mut pairs = self.0.iter().zip(&before.0);
-        self.0.len() == before.0.len() && !pairs.any(|(now, then)| stands_still(now, then))
+        self.0.len() == before.0.len() && !pairs.any(|(now, then)| is_stalled(now, then))
     }
 }
 

@@ -9,7 +9,7 @@ use super::{AtomicBool, Ordering};
 /// [`notify`](Self::notify) is on the hot path. It costs one relaxed load of a cache line
 /// that is written only when the background thread parks or wakes. It issues no fence, so
 /// the caller's own store may still be in its store buffer when it reads `parked`. The
-/// background thread makes up for that by looking once more, a tick after it has
+/// background thread compensates by checking once more, a tick after it has
 /// announced that it parks (ARCHITECTURE.md, "Parking without a fence").
 #[derive(Debug)]
 pub(crate) struct Parker {

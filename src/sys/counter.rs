@@ -1,5 +1,5 @@
-/// The processor's time-stamp counter, read without a serializing fence. 0 on
-/// processors without one that can be read here.
+/// Reads the processor's time-stamp counter without a serializing fence. Returns 0 on
+/// processors without a readable one.
 #[inline(always)]
 pub(crate) fn counter() -> u64 {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
@@ -9,7 +9,7 @@ pub(crate) fn counter() -> u64 {
         // quanta, which is asked first, could not have read it either.
         unsafe { core::arch::x86_64::_rdtsc() }
     }
-    // Written by the manual; not run on such a machine yet.
+    // Written from the architecture manual. Not yet run on such a machine.
     #[cfg(all(target_arch = "aarch64", not(miri)))]
     {
         let count: u64;

@@ -1,5 +1,5 @@
-/// The stack pointer of the function this is inlined into, and an instruction
-/// of that function. Both 0 where stacks are not read.
+/// Returns the stack pointer of the function this is inlined into, and the address of an
+/// instruction of that function. Both are 0 where stacks are not read.
 ///
 /// `inline(always)` is honoured without optimisation, too; `tests/corpus`
 /// would fail if it were not.
@@ -26,7 +26,7 @@ pub(crate) fn here() -> (u64, u64) {
         }
         (stack, code)
     }
-    // Written by the manual; not run on such a machine yet.
+    // Written from the architecture manual. Not yet run on such a machine.
     #[cfg(all(
         feature = "capture",
         target_os = "linux",

@@ -3,8 +3,8 @@ use crate::sync::{AtomicPtr, Ordering};
 /// A reference to something that lives as long as the process, stored by one
 /// thread and loaded by others.
 ///
-/// `Relaxed` throughout: what it points to was there before all threads that
-/// read it, and which of several it is, its owner has to say.
+/// `Relaxed` throughout: the target existed before all threads that read it. If it can
+/// change, its owner must synchronize which target a reader sees.
 #[derive(Debug)]
 pub(crate) struct StaticRef<T: 'static>(AtomicPtr<T>);
 
@@ -19,8 +19,8 @@ impl<T: Sync> StaticRef<T> {
     }
 
     pub(crate) fn load(&self) -> Option<&'static T> {
-        // SAFETY: null, or made from a `&'static T` in `store`, the only writer;
-        // nothing is ever written through it.
+        // SAFETY: null, or made from a `&'static T` in `store`, the only writer.
+        // It is never written through.
         unsafe { self.0.load(Ordering::Relaxed).as_ref() }
     }
 }

@@ -2,7 +2,7 @@ use std::io;
 
 use super::FreshThread;
 
-/// No kernel thread id is needed here.
+/// Returns 0: kernel thread ids are not used on this platform.
 pub(crate) fn thread_id() -> i32 {
     0
 }

@@ -1,8 +1,8 @@
-/// Copies memory of this process, up to the first byte that cannot be read;
-/// gives how many bytes that were.
+/// Copies memory of this process, up to the first unreadable byte. Returns the number of
+/// bytes copied.
 ///
-/// A system call, so that a bad address is an answer and never a fault. Other
-/// threads may write meanwhile: what comes out is bytes, not values.
+/// It uses a system call, so that a bad address is an error and not a fault. Other threads
+/// may write meanwhile, so the result is bytes and not valid values.
 pub(crate) fn read(address: u64, into: &mut [u8]) -> usize {
     let local = libc::iovec {
         iov_base: into.as_mut_ptr().cast(),
@@ -21,7 +21,7 @@ pub(crate) fn read(address: u64, into: &mut [u8]) -> usize {
     usize::try_from(copied).unwrap_or(0)
 }
 
-/// As [`read`], all or nothing.
+/// Like [`read`], but copies all or nothing.
 pub(crate) fn read_exact(address: u64, into: &mut [u8]) -> bool {
     read(address, into) == into.len()
 }

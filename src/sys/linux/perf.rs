@@ -33,7 +33,7 @@ const SOFTWARE: u32 = 1;
 const CPU_CLOCK: u64 = 0;
 const REGS_USER: u64 = 1 << 12;
 const STACK_USER: u64 = 1 << 13;
-/// Begins switched off; leaves out the kernel and the hypervisor.
+/// Starts disabled, and excludes the kernel and the hypervisor.
 const DISABLED: u64 = 1;
 const EXCLUDE_KERNEL: u64 = 1 << 5;
 const EXCLUDE_HYPERVISOR: u64 = 1 << 6;
@@ -41,7 +41,7 @@ const ENABLE: libc::c_ulong = 0x2400;
 const DISABLE: libc::c_ulong = 0x2401;
 const RECORD_SAMPLE: u32 = 9;
 
-/// The most that fits into a record, whose length has 16 bits.
+/// The largest stack that fits into a record, whose length has 16 bits.
 const STACK: u32 = 65_528 - 512;
 /// Of CPU time, in nanoseconds.
 const PERIOD: u64 = 100_000;
@@ -61,7 +61,7 @@ const REGISTERS: &[(u32, usize)] = &[
     (22, 14),
     (23, 15),
 ];
-// By the manual; not run on such a machine yet.
+// Written from the documentation. Not yet run on such a machine.
 #[cfg(not(target_arch = "x86_64"))]
 const REGISTERS: &[(u32, usize)] = &[
     (19, 19),
@@ -106,8 +106,8 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// Takes 20 µs, or 8 ms if nobody on the machine has one: the kernel then
-    /// patches its scheduler.
+    /// Creates the event. Takes 20 µs, or 8 ms if it is the only event on the machine: the
+    /// kernel then patches its scheduler.
     ///
     /// # Errors
     ///
@@ -146,11 +146,11 @@ impl Event {
         }
     }
 
-    /// Waits until the thread has run for a moment, and gives where it was.
+    /// Waits until the thread has run for a moment, and returns a sample of it.
     ///
     /// # Errors
     ///
-    /// Where the buffer cannot be had (`RLIMIT_MEMLOCK`) or the thread is gone.
+    /// If the buffer cannot be mapped (`RLIMIT_MEMLOCK`) or the thread has ended.
     /// `Ok(None)` if it did not run long enough within `patience`.
     pub(crate) fn sample(&self, patience: Duration) -> io::Result<Option<Sample>> {
         let ring = Ring::map(&self.descriptor)?;
@@ -204,8 +204,8 @@ impl Ring {
         }
     }
 
-    /// The bytes of the first sample, with its header. The event is off by
-    /// now, so nobody writes.
+    /// Returns the bytes of the first sample, with its header. The event is disabled by
+    /// now, so the kernel does not write.
     fn first_record(&self) -> Option<Vec<u8>> {
         // `data_head` of `struct perf_event_mmap_page`.
         const DATA_HEAD: usize = 1024;
@@ -216,8 +216,8 @@ impl Ring {
         let head = unsafe { head.as_ptr().read_volatile() };
         std::sync::atomic::fence(std::sync::atomic::Ordering::Acquire);
         let size = self.page * RING_PAGES;
-        // What has been written from the beginning: nothing was ever taken, so
-        // nothing was written over.
+        // The records start at the beginning: none was ever consumed, so none was
+        // overwritten.
         let filled = usize::try_from(head).ok()?.min(size);
         // SAFETY: the records follow the first page, and `filled` is at most
         // what is mapped there.

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use super::perf::Sample;
 
-/// What the handler fills. There is one: looks at running threads are made one
-/// after the other.
+/// The buffer that the handler fills. There is only one, because running threads are
+/// sampled one after the other.
 struct Mailbox {
-    /// Whose turn it is to write the rest: 0 nobody's, a thread's number that
-    /// thread's; `FILLING` while it does; `FILLED` the reader's again. Taken
-    /// and given with `Acquire` and `Release`, which publish the rest.
+    /// Which thread may access the other fields. 0: none. A thread id: the handler on that
+    /// thread. `FILLING`: that handler, which has started. `FILLED`: the reader. Changed
+    /// with `Acquire` and `Release`, which publish the other fields.
     state: AtomicI32,
     registers: UnsafeCell<[u64; REGISTERS]>,
     stack: UnsafeCell<[u8; STACK]>,
@@ -21,11 +21,11 @@ struct Mailbox {
 const FILLING: i32 = -1;
 const FILLED: i32 = -2;
 const STACK: usize = 64 * 1024;
-/// By DWARF number; the last is the instruction pointer.
+/// Indexed by DWARF number. The last is the instruction pointer.
 const REGISTERS: usize = if cfg!(target_arch = "x86_64") { 17 } else { 33 };
 
-// SAFETY: `registers` and `stack` are touched by one thread at a time, which is
-// the one `state` names.
+// SAFETY: only one thread at a time accesses `registers` and `stack`: the one that
+// `state` names.
 unsafe impl Sync for Mailbox {}
 
 static MAILBOX: Mailbox = Mailbox {
@@ -35,24 +35,24 @@ static MAILBOX: Mailbox = Mailbox {
     filled: AtomicUsize::new(0),
 };
 
-/// One look at a time, from whichever instance.
+/// Serializes the samples of all instances.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Proof that the signal has our handler: without one it would end the process.
+/// Proof that our handler is installed. Without one the signal would end the process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handler(());
 
-/// The signal used: a real-time one that neither glibc nor musl uses itself.
+/// Returns the signal to use: a real-time signal that neither glibc nor musl uses itself.
 fn number() -> i32 {
     libc::SIGRTMAX() - 3
 }
 
-/// Installs the handler, once for the process and for good: a signal that
-/// arrived after it was taken away would end the process.
+/// Installs the handler once per process. It is never removed, because a signal that
+/// arrives after that would end the process.
 ///
 /// # Errors
 ///
-/// If the service has a handler of its own for this signal.
+/// If the service has its own handler for this signal.
 pub(crate) fn install() -> io::Result<Handler> {
     static INSTALLED: OnceLock<Result<(), i32>> = OnceLock::new();
     INSTALLED
@@ -84,10 +84,10 @@ fn set_handler() -> io::Result<()> {
 }
 
 /// Interrupts a thread and copies its registers and its stack up to `limit`.
-/// `None` if it did not answer in time.
+/// Returns `None` if the thread did not answer in time.
 ///
-/// This is the one look that disturbs: a system call the thread is in, or
-/// enters just then, may fail with `EINTR`.
+/// This sample disturbs the thread: a system call that it is in, or is about to enter, may
+/// fail with `EINTR`.
 pub(crate) fn sample(_: Handler, thread: i32, limit: u64, patience: Duration) -> Option<Sample> {
     let _turn = crate::sync::lock(&TURN);
     // The handler reads it before `state` names its thread.
@@ -96,7 +96,7 @@ pub(crate) fn sample(_: Handler, thread: i32, limit: u64, patience: Duration) ->
         .store(usize::try_from(limit).ok()?, Ordering::Relaxed);
     MAILBOX.state.store(thread, Ordering::Release);
     let process = std::process::id();
-    // SAFETY: takes numbers; a thread that is gone is an error.
+    // SAFETY: takes numbers; a thread that has ended is an error.
     let sent = unsafe { libc::syscall(libc::SYS_tgkill, process, thread, number()) };
     let step = Duration::from_micros(50);
     let mut waited = Duration::ZERO;
@@ -108,7 +108,7 @@ pub(crate) fn sample(_: Handler, thread: i32, limit: u64, patience: Duration) ->
         std::thread::sleep(step);
         waited += step;
     }
-    // Nobody's again; a handler that has begun after all is waited for.
+    // Withdraw the request. If the handler has started after all, wait for it.
     loop {
         match MAILBOX.state.load(Ordering::Acquire) {
             FILLING => std::thread::yield_now(),
@@ -125,7 +125,7 @@ pub(crate) fn sample(_: Handler, thread: i32, limit: u64, patience: Duration) ->
         }
     }
     // SAFETY: `FILLED` was read with `Acquire`: the handler is done, and until
-    // `state` names a thread again nobody else touches it.
+    // `state` names a thread again, no other thread accesses it.
     let registers = unsafe { *MAILBOX.registers.get() };
     // SAFETY: as above.
     let stack = unsafe { &*MAILBOX.stack.get() };
@@ -137,10 +137,10 @@ pub(crate) fn sample(_: Handler, thread: i32, limit: u64, patience: Duration) ->
     })
 }
 
-/// Copies registers and stack, if it was sent by [`sample`] for this thread.
+/// Copies registers and stack, if [`sample`] sent the signal for this thread.
 ///
 /// Async-signal-safe: atomics, `gettid`, `process_vm_readv` (which answers
-/// where a load would fault), and it leaves `errno` as it was.
+/// where a load would fault), and it preserves `errno`.
 extern "C" fn on_signal(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: takes nothing, cannot fail.
     let thread = unsafe { libc::gettid() };
@@ -173,7 +173,7 @@ extern "C" fn on_signal(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_v
     MAILBOX.state.store(FILLED, Ordering::Release);
 }
 
-/// By DWARF number; gives the stack pointer.
+/// Copies the registers, by DWARF number. Returns the stack pointer.
 #[cfg(target_arch = "x86_64")]
 fn copy_registers(context: &libc::ucontext_t, into: &mut [u64; REGISTERS]) -> u64 {
     let general = &context.uc_mcontext.gregs;
@@ -193,7 +193,7 @@ fn copy_registers(context: &libc::ucontext_t, into: &mut [u64; REGISTERS]) -> u6
     into[7]
 }
 
-// By the manual; not run on such a machine yet.
+// Written from the documentation. Not yet run on such a machine.
 #[cfg(target_arch = "aarch64")]
 fn copy_registers(context: &libc::ucontext_t, into: &mut [u64; REGISTERS]) -> u64 {
     into[..31].copy_from_slice(&context.uc_mcontext.regs);

@@ -1,7 +1,7 @@
 use std::mem::size_of_val;
 use std::net::{IpAddr, SocketAddr};
 
-/// What a socket of the internet is, and where it leads.
+/// The protocol and addresses of an internet socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ends {
     /// `IPPROTO_TCP` or another of them.
@@ -11,8 +11,8 @@ pub(crate) struct Ends {
     pub(crate) peer: Option<SocketAddr>,
 }
 
-/// Of a descriptor in the calling thread's table. `None` if it is no socket;
-/// one of another family has no addresses.
+/// Reads a descriptor of the calling thread's table. Returns `None` if it is not a socket.
+/// A socket of another family has no addresses.
 pub(crate) fn ends(descriptor: i32) -> Option<Ends> {
     Some(Ends {
         protocol: option(descriptor, libc::SO_PROTOCOL)?,

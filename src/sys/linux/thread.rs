@@ -51,14 +51,14 @@ pub(crate) fn unshare_descriptors(_: FreshThread) -> io::Result<()> {
     }
 }
 
-/// Whether a seccomp filter is in force. Some end the process for a call they do not know,
-/// so where this cannot be read the answer is yes.
+/// Returns whether a seccomp filter is in force. Some filters end the process on a call they
+/// do not know, so the result is `true` if this cannot be read.
 pub(crate) fn is_filtered() -> bool {
     let Ok(status) = std::fs::read_to_string("/proc/thread-self/status") else {
         return true;
     };
     let mut lines = status.lines();
-    // No such line: a kernel without seccomp.
+    // A missing line means a kernel without seccomp.
     let mode = lines.find_map(|line| line.strip_prefix("Seccomp:"));
     mode.is_some_and(|mode| mode.trim() != "0")
 }

@@ -1,27 +1,27 @@
-//! The alerts. RUNBOOK.md has a section for each name.
+//! The alerts. RUNBOOK.md has a section for each of them.
 
 use crate::config::{Config, seconds};
 use crate::dashboards::{INSTANCE, OVERVIEW, POOL, ROUTE};
 use crate::signals::NOT_THE_HANDLER;
 use crate::thresholds as at;
 
-/// One alert, in one severity.
+/// One alert at one severity.
 pub struct Alert {
     pub name: &'static str,
     pub severity: &'static str,
-    /// Beside the severity.
+    /// Labels in addition to the severity.
     pub labels: Vec<(&'static str, String)>,
     pub expr: String,
     pub wait: &'static str,
     pub summary: String,
     pub description: String,
-    /// Where to look first.
+    /// Uid of the dashboard to open first.
     pub dashboard: &'static str,
 }
 
 const WHERE: &str = "{{ $labels.instance }} of {{ $labels.job }}";
 
-/// In the order of the runbook.
+/// Returns all alerts in the order of the runbook.
 pub fn all(config: &Config) -> Vec<Alert> {
     let mut alerts = Vec::new();
     executor(&mut alerts);
@@ -32,7 +32,7 @@ pub fn all(config: &Config) -> Vec<Alert> {
     alerts
 }
 
-/// The same alert at both of its thresholds, which stand for `{}`.
+/// Returns the same alert at both of its thresholds.
 fn twice(
     threshold: at::Threshold,
     waits: [&'static str; 2],
@@ -53,9 +53,9 @@ fn executor(alerts: &mut Vec<Alert>) {
         labels: vec![],
         expr: format!("<instance:worker_time_lost:ratio_rate5m> > {value}"),
         wait,
-        summary: format!("{WHERE} loses worker time to handlers that block."),
+        summary: format!("{WHERE} loses worker time to blocking handlers."),
         description: format!(
-            "{{{{ $value | humanizePercentage }}}} of the time of all workers of {WHERE} went into polls that blocked them; every other request on those workers waited."
+            "{{{{ $value | humanizePercentage }}}} of all worker time on {WHERE} was spent in blocking polls. Other requests on those workers had to wait."
         ),
         dashboard: INSTANCE,
     }));
@@ -63,14 +63,14 @@ fn executor(alerts: &mut Vec<Alert>) {
         name: "RuntimeHealthRouteBlocks",
         severity: "warning",
         labels: vec![],
-        // The worst instance, so that one of a hundred is seen.
+        // By the worst instance: one bad instance in a hundred must not be averaged away.
         expr: format!(
             "max by (@job, route, cause) (<instance_route_cause:blocking_seconds:rate5m>{{{NOT_THE_HANDLER}}}) > {}",
             at::ROUTE_BLOCKS.warning
         ),
         wait: "10m",
-        summary: "Route {{ $labels.route }} of {{ $labels.job }} blocks its executor ({{ $labels.cause }}).".into(),
-        description: "On its worst instance, handlers of {{ $labels.route }} block a worker for {{ $value | humanizeDuration }} of every second; cause: {{ $labels.cause }}. /findings names the line.".into(),
+        summary: "Route {{ $labels.route }} of {{ $labels.job }} blocks the executor ({{ $labels.cause }}).".into(),
+        description: "On the worst instance, handlers of {{ $labels.route }} block workers for {{ $value | humanizeDuration }} per second. The cause is {{ $labels.cause }}. /findings shows the line of code.".into(),
         dashboard: ROUTE,
     });
     alerts.extend(twice(at::SCHEDULER_LAG, ["10m", "5m"], |value, severity, wait| Alert {
@@ -81,9 +81,9 @@ fn executor(alerts: &mut Vec<Alert>) {
             "histogram_quantile(0.99, sum by (le, @instance, runtime) (<instance_runtime:scheduler_lag_seconds_bucket:rate5m>)) > {value}"
         ),
         wait,
-        summary: format!("Ready tasks of {WHERE} wait for a worker."),
+        summary: format!("Ready tasks on {WHERE} wait too long for a worker."),
         description: format!(
-            "One in a hundred ready tasks of runtime {{{{ $labels.runtime }}}} on {WHERE} waits {{{{ $value | humanizeDuration }}}} or more until a worker polls it."
+            "The p99 of the time that a ready task of runtime {{{{ $labels.runtime }}}} on {WHERE} waits for a worker is {{{{ $value | humanizeDuration }}}}."
         ),
         dashboard: INSTANCE,
     }));
@@ -96,9 +96,9 @@ fn executor(alerts: &mut Vec<Alert>) {
             at::WORKERS_BUSY.warning
         ),
         wait: "15m",
-        summary: format!("The workers of {WHERE} are busy nearly all the time."),
+        summary: format!("The workers of {WHERE} are saturated."),
         description: format!(
-            "The workers of runtime {{{{ $labels.runtime }}}} on {WHERE} are busy {{{{ $value | humanizePercentage }}}} of the time: more load will only wait longer."
+            "The workers of runtime {{{{ $labels.runtime }}}} on {WHERE} are busy {{{{ $value | humanizePercentage }}}} of the time. More load only adds latency."
         ),
         dashboard: INSTANCE,
     });
@@ -113,7 +113,7 @@ fn pool(alerts: &mut Vec<Alert>) {
         wait: "5m",
         summary: format!("The blocking pool of {WHERE} is nearly full."),
         description: format!(
-            "{{{{ $value | humanizePercentage }}}} of the threads that the blocking pool of runtime {{{{ $labels.runtime }}}} on {WHERE} may have are in use. When all are, spawn_blocking, tokio::fs and DNS look-ups wait."
+            "The blocking pool of runtime {{{{ $labels.runtime }}}} on {WHERE} uses {{{{ $value | humanizePercentage }}}} of its thread limit. At the limit, spawn_blocking, tokio::fs and DNS lookups queue."
         ),
         dashboard: POOL,
     });
@@ -123,9 +123,9 @@ fn pool(alerts: &mut Vec<Alert>) {
         labels: vec![],
         expr: format!("<instance_runtime:blocking_saturated_seconds:rate5m> > {value}"),
         wait,
-        summary: format!("The blocking pool of {WHERE} is full and work waits for it."),
+        summary: format!("The blocking pool of {WHERE} is saturated: tasks are queueing."),
         description: format!(
-            "For {{{{ $value | humanizePercentage }}}} of the time, all threads of the blocking pool of runtime {{{{ $labels.runtime }}}} on {WHERE} were at work and more work waited."
+            "For {{{{ $value | humanizePercentage }}}} of the time, all threads of the blocking pool of runtime {{{{ $labels.runtime }}}} on {WHERE} were busy and more tasks were queued."
         ),
         dashboard: POOL,
     }));
@@ -133,16 +133,16 @@ fn pool(alerts: &mut Vec<Alert>) {
         name: "RuntimeHealthPoolQueueWait",
         severity: "warning",
         labels: vec![],
-        // The probe knows of services that do not use this crate's spawn_blocking.
+        // The probe also covers services that do not use this crate's spawn_blocking.
         expr: format!(
             "histogram_quantile(0.99, sum by (le, @instance) (<instance:blocking_queue_wait_seconds_bucket:rate5m>)) > {} \
              or histogram_quantile(0.99, sum by (le, @instance) (<instance:blocking_probe_wait_seconds_bucket:rate5m>)) > {}",
             at::POOL_QUEUE_WAIT.warning, at::POOL_PROBE_WAIT.warning
         ),
         wait: "5m",
-        summary: format!("Work for the blocking pool of {WHERE} waits for a thread."),
+        summary: format!("Tasks wait too long for a thread of the blocking pool of {WHERE}."),
         description: format!(
-            "One in a hundred tasks put on the blocking pool of {WHERE} waits {{{{ $value | humanizeDuration }}}} or more until a thread takes it."
+            "The p99 of the time that a task waits for a thread of the blocking pool of {WHERE} is {{{{ $value | humanizeDuration }}}}."
         ),
         dashboard: POOL,
     });
@@ -155,16 +155,16 @@ fn pool(alerts: &mut Vec<Alert>) {
             at::POOL_STUCK.warning
         ),
         wait: "1m",
-        summary: format!("Nothing starts on the blocking pool of {WHERE}."),
+        summary: format!("The blocking pool of {WHERE} starts no tasks."),
         description: format!(
-            "A probe has waited {{{{ $value | humanizeDuration }}}} for a thread of the blocking pool of runtime {{{{ $labels.runtime }}}} on {WHERE}, and still does; so does all that was put there since."
+            "A probe task has been waiting for a thread of the blocking pool of runtime {{{{ $labels.runtime }}}} on {WHERE} for {{{{ $value | humanizeDuration }}}}. Every task queued after it is waiting too."
         ),
         dashboard: POOL,
     });
 }
 
-/// On gauges of now: while a worker is stuck its counters stand still, as they
-/// do while it is idle.
+/// Alerts on gauges: the counters of a stuck worker do not increase, which looks
+/// the same as an idle worker.
 fn stuck(alerts: &mut Vec<Alert>) {
     alerts.push(Alert {
         name: "RuntimeHealthWorkerStuck",
@@ -177,7 +177,7 @@ fn stuck(alerts: &mut Vec<Alert>) {
         wait: "1m",
         summary: format!("A worker of {WHERE} is stuck in {{{{ $labels.route }}}}."),
         description: format!(
-            "{{{{ $value }}}} poll(s) of {{{{ $labels.route }}}} hold workers of {WHERE}, while its oldest stalled poll is older than {} s. Each holds one worker, and what waits on it.",
+            "{{{{ $value }}}} poll(s) of {{{{ $labels.route }}}} block workers of {WHERE}, and the oldest stalled poll of the instance is older than {} s. Each blocks one worker and the tasks queued on it.",
             at::WORKER_STUCK.warning
         ),
         dashboard: INSTANCE,
@@ -191,9 +191,9 @@ fn stuck(alerts: &mut Vec<Alert>) {
         labels: vec![],
         expr: format!("<instance:longest_stall_seconds:max> > {long}"),
         wait: "30s",
-        summary: format!("A poll on {WHERE} does not end."),
+        summary: format!("A poll on {WHERE} has been blocking a worker for a long time."),
         description: format!(
-            "A poll on {WHERE} has held its worker for {{{{ $value | humanizeDuration }}}}, and still does. /findings shows where."
+            "A poll on {WHERE} has been blocking its worker for {{{{ $value | humanizeDuration }}}}. /findings shows the line of code."
         ),
         dashboard: INSTANCE,
     });
@@ -208,7 +208,7 @@ fn objective(config: &Config, alerts: &mut Vec<Alert>) {
             severity,
             wait,
         } = burn;
-        // Polls in the window as it is in the file.
+        // The length of the window as written to the file, which may be shortened.
         let length = seconds(&config.window(short)).unwrap_or(1);
         alerts.push(Alert {
             name: "RuntimeHealthPollBudgetBurn",
@@ -223,7 +223,7 @@ fn objective(config: &Config, alerts: &mut Vec<Alert>) {
             wait,
             summary: "{{ $labels.job }} has too many slow polls.".into(),
             description: format!(
-                "{{{{ $value | humanizePercentage }}}} of the polls of {{{{ $labels.job }}}} in the last {long} took longer than 10 ms: the budget of slow polls is used up more than {factor} times as fast as the objective allows."
+                "{{{{ $value | humanizePercentage }}}} of the polls of {{{{ $labels.job }}}} in the last {long} took longer than 10 ms. This burns the error budget more than {factor} times as fast as the objective allows."
             ),
             dashboard: OVERVIEW,
         });
@@ -235,15 +235,15 @@ fn housekeeping(alerts: &mut Vec<Alert>) {
         name: "RuntimeHealthMetricsMissing",
         severity: "warning",
         labels: vec![],
-        // Still a target, had the metrics within a day, has them no more. Scaled
-        // down is no target any more.
+        // Still a target and had the metrics within the last day, but has none now.
+        // An instance that was scaled down is no longer a target.
         expr: "max by (@instance) (up) and on (@instance) max by (@instance) (max_over_time(<build_info>[1d])) \
                unless on (@instance) max by (@instance) (<build_info>)"
             .into(),
         wait: "5m",
         summary: format!("The runtime metrics of {WHERE} are missing."),
         description: format!(
-            "{WHERE} is still scraped and had runtime metrics within the last day, but has none now. None of the other alerts can fire for it."
+            "{WHERE} is still a scrape target and had runtime metrics within the last day, but has none now. No other alert can fire for it."
         ),
         dashboard: INSTANCE,
     });
@@ -253,9 +253,9 @@ fn housekeeping(alerts: &mut Vec<Alert>) {
         labels: vec![],
         expr: "sum by (@instance) (rate(<routes_overflowed_total>[15m])) > 0".into(),
         wait: "15m",
-        summary: format!("{WHERE} has more routes than are counted apart."),
+        summary: format!("{WHERE} has more routes than max_routes."),
         description: format!(
-            "{{{{ $value | humanize }}}} requests a second on {WHERE} are counted under <overflow>: the cap on routes was reached."
+            "{{{{ $value | humanize }}}} requests per second on {WHERE} are counted as route <overflow>, because the limit max_routes was reached."
         ),
         dashboard: ROUTE,
     });

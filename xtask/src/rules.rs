@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::expr::{expand, full_name};
 use crate::signals::{GROUPS, OBJECTIVE};
 
-/// The recording rules.
+/// Returns the recording rules.
 pub fn recording(config: &Config) -> Value {
     let mut groups: Vec<Value> = GROUPS
         .iter()
@@ -35,7 +35,7 @@ pub fn recording(config: &Config) -> Value {
     json!({ "groups": groups })
 }
 
-/// The alerts.
+/// Returns the alerting rules.
 pub fn alerting(config: &Config) -> Value {
     let rules: Vec<Value> = alerts::all(config)
         .iter()
@@ -58,7 +58,7 @@ fn rule(config: &Config, alert: &Alert) -> Value {
     })
 }
 
-/// As they stand in the file, their placeholders unfilled.
+/// Returns an alert's annotations as in the file, with unexpanded placeholders.
 pub fn annotations(config: &Config, alert: &Alert) -> Value {
     json!({
         "summary": alert.summary,

@@ -1,24 +1,24 @@
-//! Every signal, once: what is recorded, for alerts and for the overview.
+//! The recording rules, on which the alerts and the overview are built.
 //!
-//! Names are `level:metric:operation`; the level says which labels are left.
-//! Levels with `route` in them are sparse: only what is above 0 is kept, so a
-//! healthy fleet pays for its instances and not for its routes. Bucket rates
-//! are kept instead of quantiles: they can be added up over instances.
+//! Names are `level:metric:operation`; the level says which labels remain.
+//! Levels with `route` are sparse: only values above 0 are recorded, so a healthy
+//! fleet has series per instance but not per route. Bucket rates are recorded
+//! instead of quantiles, because they can be summed over instances.
 
-/// One recording rule: its name without the namespace, its expression.
+/// One recording rule: its name without the namespace, and its expression.
 pub struct Recorded {
     pub name: &'static str,
     pub expr: &'static str,
 }
 
-/// A group of rules, evaluated in this order.
+/// A group of rules, which Prometheus evaluates in this order.
 pub struct Group {
     pub name: &'static str,
     pub rules: &'static [Recorded],
 }
 
-/// Time in these does not count as lost: the worker had given its core away, or
-/// the machine had none for it.
+/// Excludes the causes that do not count as lost worker time: either the worker
+/// had handed over its core, or the machine had no CPU for it.
 pub const NOT_THE_HANDLER: &str = r#"cause!~"block_in_place|preempted""#;
 
 macro_rules! rules {
@@ -43,7 +43,7 @@ pub const GROUPS: &[Group] = &[
                 "sum by (le, @instance, runtime) (rate(<scheduler_lag_seconds_bucket>[5m]))";
             "instance:watchdog_lateness_seconds_bucket:rate5m" =
                 "sum by (le, @instance) (rate(<watchdog_lateness_seconds_bucket>[5m]))";
-            // A stretch longer than a scrape is added when it ends, at once.
+            // A busy period longer than the scrape interval is added at once when it ends.
             "instance_runtime:worker_busy:ratio_rate5m" =
                 "avg by (@instance, runtime) (clamp_max(rate(<worker_busy_seconds_total>[5m]), 1))";
         },
@@ -64,7 +64,7 @@ pub const GROUPS: &[Group] = &[
             "instance_route:late_wakes:rate5m" =
                 "sum by (@instance, route) (rate(<schedule_delay_seconds_count>[5m])) \
                  - sum by (@instance, route) (rate(<schedule_delay_seconds_bucket>{le=\"0.05\"}[5m])) > 0";
-            // Gauges of now: they move while a worker is stuck, counters do not.
+            // Gauges, because the counters of a stuck worker do not increase.
             "instance_route:stalled_polls:sum" =
                 "sum by (@instance, route) (<stalled_polls>) > 0";
             "instance:longest_stall_seconds:max" =
@@ -74,7 +74,7 @@ pub const GROUPS: &[Group] = &[
     Group {
         name: "pool",
         rules: rules! {
-            // Where idle threads are unknown, all count: they end after 10 s without work.
+            // Where idle threads are unknown, all threads count. Idle ones end after 10 s.
             "instance_runtime:blocking_busy:ratio" =
                 "clamp_min((max by (@instance, runtime) (<blocking_threads>) \
                  - max by (@instance, runtime) (<blocking_threads_idle>) \
@@ -90,9 +90,8 @@ pub const GROUPS: &[Group] = &[
                 "max by (@instance, runtime) (<blocking_probe_age_seconds>)";
         },
     },
-    // The long windows average what the first two record: a rate over three
-    // days of every bucket of every route would read more samples than
-    // Prometheus allows to.
+    // The long windows average the first two rules: a rate over three days of
+    // every bucket of every route would exceed Prometheus' sample limit.
     Group {
         name: "objective",
         rules: rules! {
@@ -119,10 +118,10 @@ pub const GROUPS: &[Group] = &[
     },
 ];
 
-/// The objective itself is recorded, so that there is one place to change it.
+/// The objective is itself recorded, so that it is changed in one place.
 pub const OBJECTIVE: &str = "fleet:poll_objective:ratio";
 
-/// Metrics of our own making in recorded names; the others are in the table.
+/// Derived metrics in recorded names. All others are in the table of metrics.
 #[cfg(test)]
 const DERIVED: [&str; 6] = [
     "worker_busy",
@@ -137,12 +136,12 @@ pub fn rules() -> impl Iterator<Item = &'static Recorded> {
     GROUPS.iter().flat_map(|group| group.rules)
 }
 
-/// Whether a rule has this name.
+/// Returns whether a rule has this name.
 pub fn recorded(name: &str) -> bool {
     name == OBJECTIVE || rules().any(|rule| rule.name == name)
 }
 
-/// Whether a name is `level:metric:operation` of a metric that exists.
+/// Returns whether a name is `level:metric:operation` of an existing metric.
 #[cfg(test)]
 pub fn well_named(name: &str) -> bool {
     use crate::expr::metric;

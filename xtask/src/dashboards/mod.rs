@@ -1,12 +1,13 @@
 //! The four dashboards, in the order of an operator's questions: is anything
-//! wrong, where, since when, why, who suffers, is it the pool, what to do.
+//! wrong, where, since when, why, which requests are affected, is it the pool,
+//! and what to do.
 //!
 //! | file | what |
 //! |---|---|
 //! | `panel` | one panel: kind, unit, thresholds, queries |
-//! | `fields` | how a panel's fields look: colours, columns, links |
-//! | `frame` | what is around the panels: variables, links, annotations, layout |
-//! | `overview`, `route`, `pool`, `instance` | a dashboard each |
+//! | `fields` | the look of a panel's fields: colours, columns, links |
+//! | `frame` | everything around the panels: variables, links, annotations, layout |
+//! | `overview`, `route`, `pool`, `instance` | one dashboard each |
 
 mod fields;
 mod frame;
@@ -20,18 +21,18 @@ use serde_json::Value;
 
 use crate::config::Config;
 
-/// Uids; part of the interface, since links and alerts have them.
+/// Uids of the dashboards. Links and alerts refer to them, so they must not change.
 pub const OVERVIEW: &str = "runtime-health-overview";
 pub const ROUTE: &str = "runtime-health-route";
 pub const POOL: &str = "runtime-health-pool";
 pub const INSTANCE: &str = "runtime-health-instance";
 
-/// Words in the description of a panel that says nothing while all is well.
+/// Marks the description of a panel that has no data while all is well.
 pub const EMPTY_WHEN_HEALTHY: &str = "empty when healthy";
-/// The same, of one about figures that tokio shows only if asked to.
+/// Marks the description of a panel that needs tokio's unstable metrics.
 pub const EMPTY_WITHOUT_UNSTABLE: &str = "empty without tokio_unstable";
 
-/// File names and contents.
+/// Returns the file names and contents.
 pub fn all(config: &Config) -> Vec<(&'static str, Value)> {
     vec![
         ("overview.json", overview::dashboard(config)),

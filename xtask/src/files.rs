@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::{dashboards, rules, tests_of_rules, yaml};
+use crate::{dashboards, rule_tests, rules, yaml};
 
 /// Paths below `dashboards/`, and contents.
 pub fn all(config: &Config) -> Vec<(String, String)> {
@@ -22,7 +22,7 @@ pub fn all(config: &Config) -> Vec<(String, String)> {
         ),
     ]);
     files.extend(
-        tests_of_rules::all(config)
+        rule_tests::all(config)
             .iter()
             .map(|(name, test)| (format!("prometheus/tests/{name}"), yaml::file(test))),
     );

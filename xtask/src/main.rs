@@ -17,9 +17,9 @@ mod files;
 mod lint;
 mod live;
 mod rooms;
+mod rule_tests;
 mod rules;
 mod signals;
-mod tests_of_rules;
 mod thresholds;
 mod yaml;
 

@@ -12,13 +12,13 @@
 //! Each returns what is wrong, in words; none knows the generator, so a
 //! dashboard made by hand can be held against them too.
 
-mod broken;
+mod generated;
 mod labels;
 mod links;
 mod panels;
 mod queries;
+mod rejects;
 mod variables;
-mod whole;
 
 use promql_parser::parser::{Expr, parse};
 use serde_json::Value;

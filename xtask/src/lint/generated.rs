@@ -213,7 +213,7 @@ fn thresholds_are_bounds() {
 #[test]
 fn every_alert_has_a_case_that_fires_and_one_that_does_not() {
     let config = Config::default();
-    let tests: Vec<(String, Value)> = crate::tests_of_rules::all(&config);
+    let tests: Vec<(String, Value)> = crate::rule_tests::all(&config);
     for alert in crate::alerts::all(&config) {
         let (_, file) = tests
             .iter()

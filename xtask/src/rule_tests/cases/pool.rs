@@ -1,4 +1,4 @@
-//! The blocking pool.
+//! Alerts on the blocking pool.
 
 use super::{Case, MAIN, case};
 
@@ -15,56 +15,56 @@ pub fn pool() -> Vec<Case> {
     vec![
         case(
             full,
-            "38 of 40, 2 of them idle",
+            "38 of 40 threads exist, 2 of them idle",
             &[(threads, "38x60"), (idle, "2x60"), (limit, "40x60")],
             "10m",
             &[("warning", MAIN, "90%")],
         ),
         case(
             full,
-            "36 of 40, idle ones unknown",
+            "36 of 40 threads exist, idle count unknown",
             &[(threads, "36x60"), (limit, "40x60")],
             "10m",
             &[("warning", MAIN, "90%")],
         ),
         case(
             full,
-            "40 of 40, most of them idle",
+            "40 of 40 threads exist, most of them idle",
             &[(threads, "40x60"), (idle, "30x60"), (limit, "40x60")],
             "10m",
             &[],
         ),
         case(
             full,
-            "for a moment",
+            "the pool is full for one minute",
             &[(threads, "1x8 40 1x50"), (limit, "40x60")],
             "10m",
             &[],
         ),
         case(
             saturated,
-            "12 s a minute",
+            "saturated for 12 s per minute",
             &[(seconds, "0+12x60")],
             "20m",
             &[("warning", MAIN, "20%")],
         ),
         case(
             saturated,
-            "36 s a minute",
+            "saturated for 36 s per minute",
             &[(seconds, "0+36x60")],
             "20m",
             &[("warning", MAIN, "60%"), ("critical", MAIN, "60%")],
         ),
         case(
             saturated,
-            "long ago",
+            "saturation ended long ago",
             &[(seconds, "0+36x5 180x60")],
             "30m",
             &[],
         ),
         case(
             wait,
-            "one in ten waits up to 250 ms",
+            "one in ten tasks waits up to 250 ms",
             &[
                 (
                     r#"blocking_queue_wait_seconds_bucket{route="/a",le="0.1"}"#,
@@ -84,7 +84,7 @@ pub fn pool() -> Vec<Case> {
         ),
         case(
             wait,
-            "the probe waits, nothing else is known",
+            "probes wait, and no wrapped tasks exist",
             &[
                 (
                     r#"blocking_probe_wait_seconds_bucket{runtime="main",le="0.5"}"#,
@@ -104,7 +104,7 @@ pub fn pool() -> Vec<Case> {
         ),
         case(
             wait,
-            "all within 100 ms",
+            "all tasks wait less than 100 ms",
             &[
                 (
                     r#"blocking_queue_wait_seconds_bucket{route="/a",le="0.1"}"#,
@@ -120,11 +120,17 @@ pub fn pool() -> Vec<Case> {
         ),
         case(
             stuck,
-            "a probe waits",
+            "a probe has waited 10 min",
             &[(age, "600x60")],
             "10m",
             &[("critical", MAIN, "10m 0s")],
         ),
-        case(stuck, "probes come back", &[(age, "5x60")], "10m", &[]),
+        case(
+            stuck,
+            "the probe has waited 5 s",
+            &[(age, "5x60")],
+            "10m",
+            &[],
+        ),
     ]
 }

@@ -1,4 +1,4 @@
-//! Stalls, the objective, what watches it all.
+//! Alerts on stalls, the poll objective and the metrics themselves.
 
 use super::{Case, case};
 
@@ -7,8 +7,8 @@ pub fn stuck() -> Vec<Case> {
     let stall = "RuntimeHealthLongStall";
     let stalled = r#"stalled_polls{route="/a"}"#;
     let longest = "longest_stall_seconds";
-    // The counters stand still, as they do while a worker is stuck.
-    let still = (
+    // The counters of a stuck worker do not increase.
+    let constant = (
         r#"worker_busy_seconds_total{runtime="main",worker="0"}"#,
         "7x60",
     );
@@ -16,34 +16,34 @@ pub fn stuck() -> Vec<Case> {
         case(
             stuck,
             "a poll does not end",
-            &[(stalled, "1x60"), (longest, "0+60x60"), still],
+            &[(stalled, "1x60"), (longest, "0+60x60"), constant],
             "5m",
             &[("warning", &[("route", "/a")], "1")],
         ),
         case(
             stuck,
-            "short stalls",
-            &[(stalled, "1x60"), (longest, "0.2x60"), still],
+            "stalls are short",
+            &[(stalled, "1x60"), (longest, "0.2x60"), constant],
             "5m",
             &[],
         ),
         case(
             stall,
             "a poll does not end",
-            &[(stalled, "1x60"), (longest, "300x60"), still],
+            &[(stalled, "1x60"), (longest, "300x60"), constant],
             "5m",
             &[("critical", &[], "5m 0s")],
         ),
         case(
             stall,
-            "it ended",
+            "the poll ended",
             &[(stalled, "1x3 0x60"), (longest, "0+60x3 0x60")],
             "5m",
             &[],
         ),
         case(
             stall,
-            "20 s",
+            "a poll lasts 20 s",
             &[(stalled, "1x60"), (longest, "20x60")],
             "5m",
             &[],
@@ -68,7 +68,7 @@ pub fn objective() -> Vec<Case> {
     vec![
         case(
             burn,
-            "one in fifty is slow",
+            "one poll in 50 is slow",
             &polls("0+588x300", "0+600x300"),
             "4h",
             &[
@@ -80,7 +80,7 @@ pub fn objective() -> Vec<Case> {
         ),
         case(
             burn,
-            "one in two hundred is slow",
+            "one poll in 200 is slow",
             &polls("0+597x300", "0+600x300"),
             "4h",
             &[
@@ -90,19 +90,25 @@ pub fn objective() -> Vec<Case> {
         ),
         case(
             burn,
-            "one in two thousand is slow",
+            "one poll in 2000 is slow",
             &polls("0+1199.4x300", "0+1200x300"),
             "4h",
             &[],
         ),
         case(
             burn,
-            "five polls in all",
+            "there are five polls, all slow",
             &polls("0x300", "0x50 1x50 2x50 3x50 4x50 5x50"),
             "4h",
             &[],
         ),
-        case(burn, "no polls", &polls("9x300", "9x300"), "4h", &[]),
+        case(
+            burn,
+            "there are no polls",
+            &polls("9x300", "9x300"),
+            "4h",
+            &[],
+        ),
     ]
 }
 
@@ -113,49 +119,49 @@ pub fn housekeeping() -> Vec<Case> {
     vec![
         case(
             missing,
-            "it does not answer",
+            "the target does not answer",
             &[("up", "1x10 0x50"), (build, "1x10 stale")],
             "30m",
             &[("warning", &[], "")],
         ),
         case(
             missing,
-            "it answers without them",
+            "the target answers without these metrics",
             &[("up", "1x60"), (build, "1x10 stale")],
             "30m",
             &[("warning", &[], "")],
         ),
         case(
             missing,
-            "it was taken away",
+            "the target was removed",
             &[("up", "1x10 stale"), (build, "1x10 stale")],
             "30m",
             &[],
         ),
         case(
             missing,
-            "a target that never had any",
+            "the target never had these metrics",
             &[("up", "1x60")],
             "30m",
             &[],
         ),
         case(
             missing,
-            "all is well",
+            "the target has the metrics",
             &[("up", "1x60"), (build, "1x60")],
             "30m",
             &[],
         ),
         case(
             overflowed,
-            "one a second",
+            "one request per second overflows",
             &[("routes_overflowed_total", "0+60x60")],
             "40m",
             &[("info", &[], "1")],
         ),
         case(
             overflowed,
-            "long ago",
+            "the overflow ended long ago",
             &[("routes_overflowed_total", "0+60x5 300x60")],
             "50m",
             &[],

@@ -1,5 +1,5 @@
-//! Tests for `promtool test rules`: for each alert, a case in which it fires
-//! and one in which it does not.
+//! Generates the tests for `promtool test rules`: for each alert, a case in
+//! which it fires and one in which it does not.
 
 mod cases;
 
@@ -11,7 +11,7 @@ use crate::expr::full_name;
 use crate::rules::annotations;
 use cases::{Case, Fires};
 
-/// The target that the cases are about.
+/// The labels of the scrape target in every case.
 const TARGET: [(&str, &str); 4] = [
     ("cluster", "eu"),
     ("namespace", "shop"),
@@ -19,7 +19,7 @@ const TARGET: [(&str, &str); 4] = [
     ("instance", "10.0.0.1:9464"),
 ];
 
-/// File names and contents, a file for each alert.
+/// Returns one file for each alert: its name and its content.
 pub fn all(config: &Config) -> Vec<(String, Value)> {
     let alerts = alerts::all(config);
     let mut files: Vec<(String, Vec<Value>)> = Vec::new();
@@ -63,7 +63,7 @@ fn test(config: &Config, alerts: &[Alert], case: &Case) -> Value {
     })
 }
 
-/// `name{labels}`, those of the target added.
+/// Returns `name{labels}` with the labels of the target added.
 fn selector(config: &Config, written: &str) -> String {
     let (name, labels) = written.split_once('{').unwrap_or((written, "}"));
     let name = match name {
@@ -102,7 +102,7 @@ fn expected(config: &Config, alerts: &[Alert], case: &Case, fires: &Fires) -> Va
     let mut texts = annotations(config, alert);
     if let Value::Object(texts) = &mut texts {
         for text in texts.values_mut() {
-            *text = json!(fill(
+            *text = json!(render(
                 text.as_str().unwrap_or_default(),
                 &labels,
                 fires.value
@@ -112,8 +112,8 @@ fn expected(config: &Config, alerts: &[Alert], case: &Case, fires: &Fires) -> Va
     json!({"exp_labels": labels, "exp_annotations": texts})
 }
 
-/// What Prometheus makes of a template, in the forms used here.
-fn fill(text: &str, labels: &Value, value: &str) -> String {
+/// Renders a template as Prometheus does, for the two forms used here.
+fn render(text: &str, labels: &Value, value: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("{{ ") {

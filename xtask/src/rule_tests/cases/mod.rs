@@ -1,24 +1,24 @@
-//! What comes in, and what fires. promtool evaluates groups in any order: what
-//! a description says may not change from one minute to the next.
+//! The cases: input series and expected alerts. promtool evaluates the groups in
+//! any order, so a value that a description quotes has to be constant over time.
 
 mod executor;
 mod pool;
 mod rest;
 
-/// One alert that is expected.
+/// An expected alert.
 pub struct Fires {
     pub severity: &'static str,
-    /// Beside those of the target.
+    /// Labels in addition to those of the target and the severity.
     pub labels: Vec<(&'static str, &'static str)>,
-    /// The value as the description has it.
+    /// The value as the description formats it.
     pub value: &'static str,
 }
 
 pub struct Case {
     pub alert: &'static str,
     pub what: &'static str,
-    /// Series, without the labels of the target, and promtool's shorthand for
-    /// one value a minute.
+    /// Series without the labels of the target, and their values in promtool's
+    /// notation, one a minute.
     pub series: Vec<(&'static str, &'static str)>,
     pub at: &'static str,
     pub fires: Vec<Fires>,

@@ -1,4 +1,4 @@
-//! Workers.
+//! Alerts on workers and the scheduler.
 
 use super::{Case, Labels, MAIN, case};
 
@@ -34,84 +34,84 @@ pub fn executor() -> Vec<Case> {
     vec![
         case(
             lost,
-            "0.3 s a second of four workers",
+            "four workers lose 0.3 s per second",
             &[(WORKERS, "4x60"), (BLOCKED, "0+18x60")],
             "20m",
             &[("warning", &[], "7.5%")],
         ),
         case(
             lost,
-            "1.2 s a second of four workers",
+            "four workers lose 1.2 s per second",
             &[(WORKERS, "4x60"), (BLOCKED, "0+72x60")],
             "20m",
             &[("warning", &[], "30%"), ("critical", &[], "30%")],
         ),
         case(
             lost,
-            "not yet long enough",
+            "the threshold is exceeded for less than the pending period",
             &[(WORKERS, "4x60"), (BLOCKED, "0+18x60")],
             "8m",
             &[],
         ),
         case(
             lost,
-            "the machine had no processor for them",
+            "the machine is short of CPU",
             &[(WORKERS, "4x60"), (PREEMPTED, "0+72x60")],
             "20m",
             &[],
         ),
         case(
             lost,
-            "the workers are unknown",
+            "the number of workers is unknown",
             &[(BLOCKED, "0+72x60")],
             "20m",
             &[],
         ),
         case(
             lost,
-            "a restart in between",
+            "the process restarts",
             &[(WORKERS, "4x60"), (BLOCKED, "0+6x10 0+6x50")],
             "20m",
             &[],
         ),
         case(
             blocks,
-            "100 ms of each second",
+            "a route blocks 100 ms per second",
             &[(BLOCKED, "0+6x60")],
             "20m",
             &[("warning", by_sleep, "100ms")],
         ),
         case(
             blocks,
-            "5 ms of each second",
+            "a route blocks 5 ms per second",
             &[(BLOCKED, "0+0.3x60")],
             "20m",
             &[],
         ),
         case(
             blocks,
-            "the machine had no processor for it",
+            "the machine is short of CPU",
             &[(PREEMPTED, "0+6x60")],
             "20m",
             &[],
         ),
         case(
             lag,
-            "one in ten waits up to 100 ms",
+            "one in ten probes waits up to 100 ms",
             &lags("0+90x60", "0+90x60"),
             "20m",
             &[("warning", MAIN, "95ms")],
         ),
         case(
             lag,
-            "all within 50 ms",
+            "all probes wait less than 50 ms",
             &lags("0+90x60", "0+100x60"),
             "20m",
             &[],
         ),
         case(
             lag,
-            "one in ten waits up to a second",
+            "one in ten probes waits up to 1 s",
             &[
                 (
                     r#"scheduler_lag_seconds_bucket{runtime="main",le="0.5"}"#,
@@ -131,14 +131,14 @@ pub fn executor() -> Vec<Case> {
         ),
         case(
             lag,
-            "no probe came back",
+            "no probe returns",
             &lags("0x60", "0x60")[..2],
             "20m",
             &[],
         ),
         case(
             busy,
-            "two workers, 57 s a minute each",
+            "both workers are busy 57 s per minute",
             &[
                 (
                     r#"worker_busy_seconds_total{runtime="main",worker="0"}"#,
@@ -154,7 +154,7 @@ pub fn executor() -> Vec<Case> {
         ),
         case(
             busy,
-            "one of two workers",
+            "one of two workers is busy",
             &[
                 (
                     r#"worker_busy_seconds_total{runtime="main",worker="0"}"#,

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::generated::{RUNBOOK, all, known, problems_of, uids};
 use super::links;
-use super::whole::{RUNBOOK, all, known, problems_of, uids};
 use crate::config::Config;
 use crate::{dashboards, rules};
 

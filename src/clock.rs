@@ -1,7 +1,7 @@
 //! The only reader of time.
 //!
 //! Durations are measured in *ticks* of the processor's time-stamp counter and
-//! turned into nanoseconds where somebody reads them, never on the hot path.
+//! converted to nanoseconds when they are read, never on the hot path.
 //! Where the counter cannot be trusted (no invariant TSC), quanta falls back to
 //! the operating system's monotonic clock and a tick is a nanosecond.
 #![allow(

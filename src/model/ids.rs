@@ -3,21 +3,21 @@ use std::num::NonZeroU64;
 
 use super::{ClosedSet, Method};
 
-/// Index of a route in one instance's table of routes.
+/// The index of a route in one instance's table of routes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct RouteId(pub(crate) u32);
 
-/// Tells an observed runtime from the others of its instance.
+/// Identifies an observed runtime among those of its instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct RuntimeId(pub(crate) NonZeroU64);
 
-/// What a request is counted under: a route and a method, packed into one word because
-/// each poll stores it in the slot.
+/// The route and method that a request is counted under. They are packed into one word,
+/// because each poll stores it in the slot.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Series(u32);
 
 impl Series {
-    /// The lower bits hold the method; the rest is more than the cap on routes allows.
+    /// The lower bits hold the method; the rest exceeds the limit on routes.
     const METHOD_BITS: u32 = 4;
 
     #[inline]
@@ -36,7 +36,7 @@ impl Series {
         Method::from_index(self.method_bits() as usize).unwrap_or(Method::Other)
     }
 
-    /// Whether this is the method, without unpacking it: for the hot path.
+    /// Returns whether this series has the method. Does not unpack it, for the hot path.
     #[inline]
     pub(crate) const fn has_method(self, method: Method) -> bool {
         self.method_bits() == method as u32
@@ -47,7 +47,7 @@ impl Series {
         self.0 & ((1 << Self::METHOD_BITS) - 1)
     }
 
-    /// The packed word, for [`from_bits`](Self::from_bits).
+    /// Returns the packed word, for [`from_bits`](Self::from_bits).
     #[inline]
     pub(crate) const fn to_bits(self) -> u32 {
         self.0

@@ -8,7 +8,7 @@ use crate::model::{RouteId, RuntimeId};
 use crate::slot::StackAnchor;
 use crate::sync::race::race;
 
-/// A call site for each task, so that a mix of two tasks shows. Constants, because
+/// A call site for each task, so that a mix of two tasks is detected. Constants, because
 /// rustc 1.95 with optimisation gives a function that ends in `Location::caller()` a place
 /// in `core`.
 fn site(task: u64) -> &'static Location<'static> {
@@ -36,7 +36,7 @@ fn queue_two(queue: &TaskQueue) {
     }
 }
 
-/// Asserts that each listed task is whole, and returns how many there are.
+/// Asserts that no listed task mixes the fields of two tasks, and returns how many there are.
 fn list(queue: &TaskQueue) -> u64 {
     let mut listed = 0;
     for task in queue.list() {

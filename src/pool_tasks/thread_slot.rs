@@ -5,11 +5,9 @@ use crate::slot::{Slot, StackAnchor};
 use crate::sync::{Ordering, fence};
 use crate::sys::StaticRef;
 
-/// A pool thread that has run a wrapped task of one instance, as the pool's
-/// watch sees it: which task it is in.
+/// The current task of one pool thread that has run a wrapped task of one instance.
 ///
-/// The slot's sequence guards the site, too: it changes only while the slot is
-/// empty.
+/// The slot's sequence guards the site, too. The site changes only while the slot is empty.
 #[derive(Debug)]
 pub(crate) struct PoolThreadSlot {
     slot: Slot,
@@ -19,21 +17,21 @@ pub(crate) struct PoolThreadSlot {
 /// A wrapped task that was running when its slot was read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RunningTask {
-    /// Tells this task from all others of its thread.
+    /// Identifies this task among all tasks of its thread.
     pub(crate) sequence: u64,
-    /// When it began, in ticks.
+    /// The start of the task, in ticks.
     pub(crate) start: u64,
     pub(crate) route: RouteId,
     pub(crate) anchor: StackAnchor,
-    /// Where it was put on the pool.
+    /// The line that queued the task.
     pub(crate) site: &'static Location<'static>,
 }
 
-/// A pool task has no method.
+/// A placeholder: a pool task has no method.
 const METHOD: Method = Method::Get;
 
 impl PoolThreadSlot {
-    /// The calling thread's.
+    /// Creates the slot of the calling thread.
     pub(crate) fn of_current_thread() -> Self {
         let name = std::thread::current().name().unwrap_or_default().into();
         Self {
@@ -42,7 +40,7 @@ impl PoolThreadSlot {
         }
     }
 
-    /// The kernel's number of the thread; 0 where nothing needs it.
+    /// Returns the kernel's id of the thread, or 0 where the platform has none.
     pub(crate) fn thread_id(&self) -> i32 {
         self.slot.thread_id()
     }
@@ -51,17 +49,17 @@ impl PoolThreadSlot {
         self.slot.thread()
     }
 
-    /// The observed runtime whose thread this is, if that is known.
+    /// Returns the observed runtime that the thread belongs to, if known.
     pub(crate) fn runtime(&self) -> Option<RuntimeId> {
         self.slot.runtime()
     }
 
-    /// Whether the thread is still in the task of this sequence.
+    /// Returns whether the thread still runs the task of this sequence.
     pub(crate) fn is_in(&self, sequence: u64) -> bool {
         self.slot.activity() == sequence
     }
 
-    /// The task the thread is in, from any thread.
+    /// Returns the task that the thread runs. Any thread may call it.
     pub(crate) fn read(&self) -> Option<RunningTask> {
         let task = self.slot.read()?;
         let site = self.site.load()?;
@@ -77,7 +75,7 @@ impl PoolThreadSlot {
         })
     }
 
-    /// Only the owning thread may call it.
+    /// Publishes a task. Only the owning thread may call it.
     pub(crate) fn enter(
         &self,
         start: u64,
@@ -89,7 +87,7 @@ impl PoolThreadSlot {
         if let Some(runtime) = runtime {
             self.slot.set_runtime(runtime);
         }
-        // A task inside of a task, should there be such a thing.
+        // In case a task runs inside another task.
         self.leave();
         // A reader that sees the new site and then fences sees that the slot
         // was left. Partner: the fence in `read`.
@@ -99,7 +97,7 @@ impl PoolThreadSlot {
         self.slot.enter(start, series, Phase::Call, anchor);
     }
 
-    /// Only the owning thread may call it.
+    /// Withdraws the task, if any. Only the owning thread may call it.
     pub(crate) fn leave(&self) {
         if self.slot.is_entered() {
             self.slot.leave();

@@ -261,7 +261,8 @@ impl Observed {
         }
     }
 
-    /// Per worker, because the sums of tokio-metrics would hide a stuck worker.
+    /// Returns the busy seconds and parks of each worker. The sums of tokio-metrics would
+    /// hide a stuck worker.
     #[cfg(all(feature = "runtime-metrics", target_has_atomic = "64"))]
     fn by_worker(&self) -> Vec<(f64, u64)> {
         let metrics = self.handle.metrics();

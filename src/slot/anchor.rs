@@ -1,5 +1,5 @@
 /// A stack frame that its own thread has published: the frame that polls, or that runs a
-/// pool task. A walk up the thread's stack is proven when it arrives there.
+/// pool task. A stack walk that arrives at this frame is proven correct.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StackAnchor {
     /// The frame's stack pointer, or 0 where stacks are not read.

@@ -53,7 +53,7 @@ impl Parker {
         self.parked.store(parked, Ordering::Relaxed);
     }
 
-    /// Whether no other thread has called [`notify`](Self::notify) since
+    /// Returns whether no other thread has called [`notify`](Self::notify) since
     /// [`set_parked`](Self::set_parked).
     pub(crate) fn is_parked(&self) -> bool {
         self.parked.load(Ordering::Relaxed)

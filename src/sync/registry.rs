@@ -14,13 +14,14 @@ pub(crate) struct Registry<T> {
 #[derive(Debug)]
 struct Entries<T> {
     registered: Vec<Arc<T>>,
-    /// Deregistered since the list was last copied, with data the reader has not seen.
+    /// Entries deregistered since the list was last copied, with data the reader has not
+    /// seen.
     departed: Vec<Arc<T>>,
-    /// The same, beyond what is kept.
+    /// The number of such entries that were not kept.
     lost: u64,
 }
 
-/// A copy of a registry that has changed.
+/// A copy of a changed registry.
 pub(crate) struct Changed<T> {
     /// The registered entries, and those that were deregistered with unread data.
     pub(crate) entries: Vec<Arc<T>>,
@@ -29,7 +30,7 @@ pub(crate) struct Changed<T> {
 }
 
 impl<T> Registry<T> {
-    /// How many departed entries are kept: more threads than end within a tick.
+    /// How many departed entries are kept: more than the threads that end within a tick.
     const MAX_DEPARTED: usize = 4096;
 
     pub(crate) fn new() -> Self {
@@ -49,7 +50,7 @@ impl<T> Registry<T> {
         self.generation.fetch_add(1, Ordering::Release);
     }
 
-    /// `unread`: whether the entry holds data that the reader has not seen.
+    /// Removes an entry. `unread` tells whether it holds data that the reader has not seen.
     pub(crate) fn deregister(&self, entry: &Arc<T>, unread: bool) {
         let mut entries = lock(&self.entries);
         entries

@@ -43,7 +43,7 @@ const RECORD_SAMPLE: u32 = 9;
 
 /// The largest stack that fits into a record, whose length has 16 bits.
 const STACK: u32 = 65_528 - 512;
-/// Of CPU time, in nanoseconds.
+/// The sampling period in CPU time, in nanoseconds.
 const PERIOD: u64 = 100_000;
 /// Must be a power of two, and hold a few records.
 const RING_PAGES: usize = 64;
@@ -93,7 +93,7 @@ pub(crate) struct Sample {
 pub(crate) struct Permit(());
 
 impl Permit {
-    /// `None` under a seccomp filter, unless the user has said that it may be called there.
+    /// Returns `None` under a seccomp filter, unless the user has allowed the call there.
     pub(crate) fn obtain(sample_under_seccomp: bool) -> Option<Self> {
         (sample_under_seccomp || !super::is_filtered()).then_some(Self(()))
     }
@@ -176,7 +176,7 @@ impl Event {
     }
 }
 
-/// The buffer the kernel writes to: a page of figures, then the records.
+/// The buffer that the kernel writes to: a header page, then the records.
 struct Ring {
     start: NonNull<u8>,
     page: usize,

@@ -63,8 +63,8 @@ pub(crate) fn is_filtered() -> bool {
     mode.is_some_and(|mode| mode.trim() != "0")
 }
 
-/// Lowers the priority of the calling thread below that of normal threads. Without effect
-/// where that is refused.
+/// Lowers the priority of the calling thread below that of normal threads. Has no effect
+/// if that is refused.
 pub(crate) fn lower_priority() {
     const NICE: libc::c_int = 10;
     // SAFETY: takes numbers; 0 is the calling thread, on Linux.

@@ -1,6 +1,5 @@
-// For teams that build their monitoring with jsonnet: the same dashboards,
-// rules and alerts, in the fields that mixins use. The name of the file in a
-// Grafana folder is that of the field.
+// The dashboards, rules and alerts for jsonnet, in the fields that mixins use.
+// Field names of `grafanaDashboards` are the file names.
 //
 //   local health = (import 'dashboards/mixin.libsonnet') + {
 //     _config+:: { pollObjective: 0.995 },
@@ -8,10 +7,10 @@
 //   { 'alerts.json': std.manifestJson(health.prometheusAlerts) }
 {
   _config:: {
-    // Share of the polls that should be over within 10 ms. null: that of the
+    // Share of polls that should take at most 10 ms. null keeps the value of the
     // generated rules.
     pollObjective: null,
-    // Added to every alert, { team: 'web' } say.
+    // Added to every alert, for example { team: 'web' }.
     alertLabels: {},
     // Added to the tags of every dashboard.
     dashboardTags: [],

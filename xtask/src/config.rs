@@ -1,19 +1,19 @@
-//! What a team may want to be different; the committed files have the defaults.
+//! The options of the generator. The committed files are generated with the defaults.
 
 /// Options of the generator.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The builder's `namespace`.
     pub prefix: String,
-    /// The share of polls that should be over within
+    /// The share of polls that should finish within
     /// [`SLOW_POLL`](crate::thresholds::SLOW_POLL).
     pub objective: f64,
-    /// Where RUNBOOK.md can be read.
+    /// The URL of RUNBOOK.md.
     pub runbook: String,
-    /// Windows are divided by this: a test does not last for days.
-    pub hurry_windows: u64,
-    /// The same for the `for` of alerts.
-    pub hurry_for: u64,
+    /// Divides every window, so that a test run does not take days.
+    pub window_divisor: u64,
+    /// Divides the `for` duration of every alert.
+    pub for_divisor: u64,
 }
 
 impl Default for Config {
@@ -24,38 +24,38 @@ impl Default for Config {
             runbook:
                 "https://docs.rs/crate/tower-runtime-health/latest/source/dashboards/RUNBOOK.md"
                     .into(),
-            hurry_windows: 1,
-            hurry_for: 1,
+            window_divisor: 1,
+            for_divisor: 1,
         }
     }
 }
 
 impl Config {
-    /// A `for` as it goes into the file.
+    /// Returns the `for` duration as written to the file.
     pub fn wait(&self, duration: &str) -> String {
-        shorten(duration, self.hurry_for)
+        divide(duration, self.for_divisor)
     }
 
-    /// A window as it goes into an expression.
+    /// Returns a window as written to an expression.
     pub fn window(&self, duration: &str) -> String {
-        shorten(duration, self.hurry_windows)
+        divide(duration, self.window_divisor)
     }
 
-    /// Where an alert's section of the runbook is.
+    /// Returns the URL of an alert's section in the runbook.
     pub fn runbook_url(&self, alert: &str) -> String {
         format!("{}#{}", self.runbook, alert.to_lowercase())
     }
 }
 
-/// Divides a duration such as `5m`. It stays as it is written if by 1.
-fn shorten(duration: &str, by: u64) -> String {
+/// Divides a duration such as `5m`. A divisor of 1 keeps the notation.
+fn divide(duration: &str, by: u64) -> String {
     match seconds(duration) {
         Some(seconds) if by != 1 => format!("{}s", (seconds / by).max(1)),
         _ => duration.into(),
     }
 }
 
-/// Of a duration with one unit.
+/// Returns the seconds of a duration with one unit, such as `5m`.
 pub fn seconds(duration: &str) -> Option<u64> {
     let (number, unit) = duration.split_at(duration.len().checked_sub(1)?);
     let unit = match unit {
@@ -73,10 +73,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hurried_duration_is_a_part_of_it() {
-        assert_eq!(shorten("5m", 1), "5m");
-        assert_eq!(shorten("5m", 10), "30s");
-        assert_eq!(shorten("1d", 10), "8640s");
-        assert_eq!(shorten("30s", 60), "1s");
+    fn durations_are_divided() {
+        assert_eq!(divide("5m", 1), "5m");
+        assert_eq!(divide("5m", 10), "30s");
+        assert_eq!(divide("1d", 10), "8640s");
+        assert_eq!(divide("30s", 60), "1s");
     }
 }

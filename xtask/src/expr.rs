@@ -1,32 +1,34 @@
-//! Expressions are written short, and expanded here:
+//! Expands the shorthand in which expressions are written:
 //!
-//! | written | becomes |
+//! | shorthand | expansion |
 //! |---|---|
-//! | `<workers>`, `<poll_duration_seconds_bucket>` | the metric's full name; it has to be in the crate's table |
-//! | `<instance:workers:sum>` | the recorded series' full name; it has to be in [`signals`] |
-//! | `@instance`, `@job` | the labels that name an instance, a job |
-//! | `{@`, `{*` | the selection by a dashboard's variables; the same without those of an instance |
-//! | `[5m]` | the window, shorter in a hurry |
+//! | `<workers>`, `<poll_duration_seconds_bucket>` | the metric's full name; it must be in the crate's table |
+//! | `<instance:workers:sum>` | the recorded series' full name; it must be in [`signals`] |
+//! | `@instance`, `@job` | the labels that identify an instance, a job |
+//! | `{@` | matchers for the dashboard's variables |
+//! | `{*` | the same, but series without an instance match too |
+//! | `[5m]` | the window, divided by [`Config::window_divisor`] |
 //!
-//! A name that does not exist is a panic: there is nothing to write then.
+//! A name that does not exist is a mistake in this program, so expansion panics.
 
 use tower_runtime_health::names::{Kind, METRICS, Metric};
 
 use crate::config::Config;
 use crate::signals;
 
-/// What names a job. Targets without the first two have them empty.
+/// The labels that identify a job. The first two are empty unless the target has them.
 pub const JOB: &str = "cluster, namespace, job";
 pub const INSTANCE: &str = "cluster, namespace, job, instance";
 
-/// What a dashboard's variables select.
+/// Matchers for a dashboard's variables.
 const SELECTION: &str =
     r#"cluster=~"$cluster", namespace=~"$namespace", job=~"$job", instance=~"$instance""#;
-/// Alerts on a job or a route have no instance, and are of it all the same.
+/// Alerts on a job or a route have no instance label and must match too.
 const SELECTION_OR_JOB: &str =
     r#"cluster=~"$cluster", namespace=~"$namespace", job=~"$job", instance=~"$instance|""#;
 
-/// The metric of a name without the namespace, or of one of its series.
+/// Returns the metric with this name (without the namespace), or the histogram
+/// that a series such as `…_bucket` belongs to.
 pub fn metric(series: &str) -> Option<&'static Metric> {
     let by_name = |name: &str| METRICS.iter().find(|metric| metric.name == name);
     by_name(series)
@@ -39,7 +41,7 @@ pub fn metric(series: &str) -> Option<&'static Metric> {
         })
 }
 
-/// The full name of a series, `level:metric:operation` for recorded ones.
+/// Returns the full name of a series; `level:metric:operation` for a recorded one.
 pub fn full_name(config: &Config, name: &str) -> String {
     if let Some((level, rest)) = name.split_once(':') {
         assert!(signals::recorded(name), "no rule records <{name}>");
@@ -49,9 +51,9 @@ pub fn full_name(config: &Config, name: &str) -> String {
     format!("{}_{name}", config.prefix)
 }
 
-/// See the module.
-pub fn expand(config: &Config, written: &str) -> String {
-    let text = written
+/// Expands an expression; see the module's documentation.
+pub fn expand(config: &Config, shorthand: &str) -> String {
+    let text = shorthand
         .replace("@instance", INSTANCE)
         .replace("@job", JOB)
         .replace("{@", &format!("{{{SELECTION}"))
@@ -73,12 +75,13 @@ fn is_window(text: &str) -> bool {
     crate::config::seconds(text).is_some()
 }
 
-/// Replaces what stands between two characters, and them, if it looks right.
+/// Replaces each text between two delimiters that `accept` accepts, including
+/// the delimiters.
 fn between(
     text: &str,
     open: char,
     close: char,
-    right: fn(&str) -> bool,
+    accept: fn(&str) -> bool,
     replace: impl Fn(&str) -> String,
 ) -> String {
     let mut out = String::new();
@@ -86,7 +89,7 @@ fn between(
     while let Some(from) = rest.find(open) {
         let inner = &rest[from + 1..];
         match inner.find(close) {
-            Some(to) if right(&inner[..to]) => {
+            Some(to) if accept(&inner[..to]) => {
                 out += &rest[..from];
                 out += &replace(&inner[..to]);
                 rest = &inner[to + 1..];
@@ -107,7 +110,7 @@ mod tests {
     #[test]
     fn names_labels_and_windows_are_expanded() {
         let config = Config {
-            hurry_windows: 10,
+            window_divisor: 10,
             ..Config::default()
         };
         assert_eq!(
@@ -122,19 +125,19 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "<request_total> is not in the table")]
-    fn a_misspelt_metric_is_an_error() {
+    fn a_misspelt_metric_panics() {
         expand(&Config::default(), "<request_total>");
     }
 
     #[test]
     #[should_panic(expected = "<poll_duration_seconds> is not in the table")]
-    fn a_histogram_has_no_series_of_its_own_name() {
+    fn the_bare_name_of_a_histogram_panics() {
         expand(&Config::default(), "<poll_duration_seconds>");
     }
 
     #[test]
     #[should_panic(expected = "no rule records <instance:wrokers:sum>")]
-    fn a_misspelt_record_is_an_error() {
+    fn a_misspelt_recorded_series_panics() {
         expand(&Config::default(), "<instance:wrokers:sum>");
     }
 }

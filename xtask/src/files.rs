@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::config::Config;
 use crate::{dashboards, rule_tests, rules, yaml};
 
-/// Paths below `dashboards/`, and contents.
+/// Returns the path below `dashboards/` and the content of each file.
 pub fn all(config: &Config) -> Vec<(String, String)> {
     let mut files: Vec<(String, String)> = dashboards::all(config)
         .iter()
@@ -33,7 +33,7 @@ fn pretty(value: &Value) -> String {
     format!("{value:#}\n")
 }
 
-/// The same rules for the Prometheus operator.
+/// Returns the rules as a resource of the Prometheus operator.
 fn prometheus_rule(recording: &Value, alerting: &Value) -> Value {
     let groups: Vec<_> = [recording, alerting]
         .iter()

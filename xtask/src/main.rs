@@ -6,7 +6,7 @@
 //! cargo run -p xtask -- live --demo FILE --unstable FILE --dir DIR [--keep]
 //! ```
 
-#![allow(clippy::disallowed_methods, reason = "that law is for the library")]
+#![allow(clippy::disallowed_methods, reason = "these rules are for the library")]
 
 mod alerts;
 mod config;
@@ -32,21 +32,21 @@ use lexopt::prelude::*;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const USAGE: &str = "\
-cargo run -p xtask -- dashboards   write dashboards/, from the table of metrics
+cargo run -p xtask -- dashboards   generate dashboards/ from the table of metrics
 
-  --out DIR          write somewhere else
+  --out DIR          output directory                      (default dashboards)
   --prefix NAME      the builder's `namespace`             (default runtime_health)
-  --objective SHARE  of the polls to be under 10 ms        (default 0.999)
-  --runbook URL      where your copy of RUNBOOK.md can be read
+  --objective SHARE  share of polls to finish in 10 ms     (default 0.999)
+  --runbook URL      URL of your copy of RUNBOOK.md
 
-cargo run -p xtask -- rooms        what each room of the library uses; fails on an upward arrow
+cargo run -p xtask -- rooms        print what each room of the library uses; fail on an upward import
 
-cargo run -p xtask -- live         try them on live data: see ci/dashboards.sh
+cargo run -p xtask -- live         test the dashboards on live data; see ci/dashboards.sh
 
   --demo FILE        the demo
   --unstable FILE    the demo, built with tokio_unstable
-  --dir DIR          for what the run writes
-  --keep             leave Prometheus up until Ctrl-C
+  --dir DIR          directory for the files of the run
+  --keep             keep everything running until Ctrl-C
 ";
 
 fn main() -> ExitCode {
@@ -104,11 +104,11 @@ fn objective(text: &str) -> Result<f64> {
     if share > 0.0 && share < 1.0 {
         Ok(share)
     } else {
-        Err(format!("--objective {text}: a share between 0 and 1, such as 0.999").into())
+        Err(format!("--objective {text}: must be between 0 and 1, such as 0.999").into())
     }
 }
 
-/// `dashboards/` of the repository.
+/// Returns `dashboards/` of the repository.
 fn dashboards_dir() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../dashboards"))
 }

@@ -1,11 +1,11 @@
-//! Writes YAML: the block style that people read and diff.
+//! Writes YAML in block style, which is easy to read and to diff.
 
 use serde_json::Value;
 
-/// The head of every generated file.
+/// The first line of every generated file.
 const HEAD: &str = "# Written by `cargo run -p xtask -- dashboards`. Do not edit.\n";
 
-/// A whole file.
+/// Returns a whole file.
 pub fn file(value: &Value) -> String {
     let mut out = String::from(HEAD);
     write(&mut out, value, 0);
@@ -25,7 +25,7 @@ fn write(out: &mut String, value: &Value, depth: usize) {
                 indent(out, depth);
                 out.push_str("- ");
                 match item {
-                    // The first field stands on the dash's line.
+                    // The first field is on the line of the dash.
                     Value::Object(fields) => {
                         for (at, (key, value)) in fields.iter().enumerate() {
                             if at > 0 {
@@ -73,22 +73,22 @@ fn scalar(out: &mut String, value: &Value) {
     out.push('\n');
 }
 
-/// Plain where it can only be read as this text, else in double quotes or in
-/// single ones, whichever needs less escaping.
+/// Writes a plain scalar where YAML can read it only as this text. Otherwise
+/// quotes it, with the quotes that need less escaping.
 fn text(string: &str) -> String {
     let simple = |c: char| c.is_ascii_alphanumeric() || "_-./ ()%,".contains(c);
     let starts_plainly = string.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let word = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"];
+    let reserved = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"];
     let plain = starts_plainly
         && string.chars().all(simple)
         && !string.ends_with(' ')
-        && !word.contains(&string.to_ascii_lowercase().as_str());
+        && !reserved.contains(&string.to_ascii_lowercase().as_str());
     if plain {
         string.into()
     } else if string.contains('"') && !string.contains(['\n', '\'']) {
         format!("'{string}'")
     } else {
-        // JSON's strings are YAML's.
+        // A JSON string is a valid YAML string.
         Value::from(string).to_string()
     }
 }
@@ -99,7 +99,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_is_written_is_what_was_meant() {
+    fn values_are_written_as_block_style_yaml() {
         let value = json!({
             "groups": [{"name": "a", "rules": [{"expr": "x{a=\"b\"} > 1", "for": "5m"}, {"share": 1.5}]}],
             "words": ["true", "5", "it's \"so\"", "", [] ],

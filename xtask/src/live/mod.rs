@@ -1,13 +1,13 @@
-//! The dashboards and alerts on live data: demos, one of them faulty, a real
-//! Prometheus and a real Alertmanager.
+//! Tests the dashboards and alerts on live data: demos, one of them faulty, with
+//! a real Prometheus and a real Alertmanager.
 //!
 //! | file | what |
 //! |---|---|
-//! | `process` | programs that end with us |
-//! | `stack` | Prometheus and Alertmanager, in a hurry |
-//! | `webhook` | receives what Alertmanager sends |
-//! | `queries` | what Grafana would ask |
-//! | `verdict` | which alerts had to come, and which not |
+//! | `process` | child processes that never outlive this one |
+//! | `stack` | Prometheus and Alertmanager with shortened windows |
+//! | `webhook` | receives the notifications of Alertmanager |
+//! | `queries` | the queries that Grafana would run |
+//! | `verdict` | which alerts must fire and which must not |
 
 mod process;
 mod queries;
@@ -22,27 +22,28 @@ use serde_json::json;
 
 use crate::Result;
 use process::Demo;
-use queries::{Api, Of, Query, interpolate};
-use stack::{Job, Stack, hurried};
+use queries::{Api, Query, Source, interpolate};
+use stack::{Job, Stack, shortened};
 use verdict::Alerts;
 #[cfg(test)]
 pub use verdict::has_section;
 use webhook::Webhook;
 
-/// From the first scrape to the last answer.
+/// Time limit from the first scrape to the last answer.
 const LIMIT: Duration = Duration::from_secs(180);
 
 pub struct Options {
-    /// The demo, and one built with tokio_unstable.
+    /// The executable of the demo.
     pub demo: PathBuf,
+    /// The same, built with tokio_unstable.
     pub unstable: PathBuf,
-    /// For files of the run.
+    /// Directory for the files of the run.
     pub dir: PathBuf,
-    /// Go on until Ctrl-C.
+    /// Keep everything running until Ctrl-C.
     pub keep: bool,
 }
 
-/// Names of jobs, as a shop might have them.
+/// Job names, as an online shop might have them.
 pub const HEALTHY: &str = "catalogue";
 pub const FAULTY: &str = "checkout";
 const UNSTABLE: &str = "preview";
@@ -62,7 +63,7 @@ pub fn run(options: &Options) -> Result<()> {
         labels,
         targets: targets.to_vec(),
     };
-    // A service need not say where it runs: one does.
+    // The labels cluster and namespace are optional, so some jobs lack them.
     let jobs = [
         job(HEALTHY, json!({}), &addresses[..2]),
         job(
@@ -77,26 +78,26 @@ pub fn run(options: &Options) -> Result<()> {
     let url = stack.url.clone();
     println!("prometheus {url}");
 
-    let of = |of: Of| match of {
-        Of::Healthy => (HEALTHY, addresses[0].as_str()),
-        Of::Faulty => (FAULTY, addresses[2].as_str()),
-        Of::Unstable => (UNSTABLE, addresses[3].as_str()),
+    let target = |source: Source| match source {
+        Source::Healthy => (HEALTHY, addresses[0].as_str()),
+        Source::Faulty => (FAULTY, addresses[2].as_str()),
+        Source::Unstable => (UNSTABLE, addresses[3].as_str()),
     };
-    let config = hurried();
+    let config = shortened();
     let mut unanswered = queries::all(&config);
     let mut unlisted = queries::variables(&config);
-    let (asked, listed) = (unanswered.len(), unlisted.len());
+    let (query_count, variable_count) = (unanswered.len(), unlisted.len());
     let mut alerts = Alerts::default();
     let api = Api(&url);
     let started = Instant::now();
     loop {
         stack.check()?;
         demos.iter_mut().try_for_each(Demo::check)?;
-        alerts.take(&webhook)?;
+        alerts.receive(&webhook)?;
         retain(&mut unanswered, |query: &Query| {
-            let one = interpolate(&query.expr, Some(of(query.of)));
-            let every = interpolate(&query.expr, None);
-            Ok(!(api.has_data(&one)? && api.has_data(&every)?))
+            let one = interpolate(&query.expr, Some(target(query.source)));
+            let all = interpolate(&query.expr, None);
+            Ok(!(api.has_data(&one)? && api.has_data(&all)?))
         })?;
         retain(&mut unlisted, |(_, selector, label)| {
             Ok(api.label_values(&interpolate(selector, None), label)? == 0)
@@ -110,14 +111,14 @@ pub fn run(options: &Options) -> Result<()> {
         std::thread::sleep(Duration::from_secs(1));
     }
     println!(
-        "{asked} queries and {listed} variables have data after {} s",
+        "{query_count} queries and {variable_count} variables have data after {} s",
         started.elapsed().as_secs()
     );
-    alerts.take(&webhook)?;
+    alerts.receive(&webhook)?;
     alerts.print();
-    alerts.silent_for_healthy(&api)?;
+    alerts.none_for_healthy(&api)?;
     if options.keep {
-        println!("Prometheus goes on at {url}; Ctrl-C ends it");
+        println!("Prometheus keeps running at {url}; stop it with Ctrl-C");
         loop {
             stack.check()?;
             std::thread::sleep(Duration::from_secs(1));
@@ -126,7 +127,7 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Like `Vec::retain`, of what can fail.
+/// `Vec::retain` with a fallible predicate.
 fn retain<T>(items: &mut Vec<T>, keep: impl Fn(&T) -> Result<bool>) -> Result<()> {
     let mut error = None;
     items.retain(|item| match keep(item) {
@@ -143,8 +144,8 @@ fn report(unanswered: &[Query], unlisted: &[(String, String, String)], alerts: &
     let mut lines = vec![format!("after {} s:", LIMIT.as_secs())];
     for query in unanswered {
         lines.push(format!(
-            "no data of {:?}: {}\n    {}",
-            query.of, query.place, query.expr
+            "no data for {:?}: {}\n    {}",
+            query.source, query.place, query.expr
         ));
     }
     for (place, _, _) in unlisted {

@@ -1,4 +1,4 @@
-//! Programs that end with us, whatever happens.
+//! Child processes that never outlive this process.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -16,10 +16,10 @@ pub struct Process {
 }
 
 impl Process {
-    /// Its output goes to a file of its name.
+    /// Starts a program. Its output goes to `NAME.log` in `dir`.
     pub fn start(program: &Path, args: &[String], name: &str, dir: &Path) -> Result<Self> {
         let log = File::create(dir.join(format!("{name}.log")))?;
-        // If we are killed, nobody is left to kill it: the kernel does.
+        // If this process is killed, `drop` does not run: the kernel ends the child.
         let child = Command::new("setpriv")
             .args(["--pdeathsig", "TERM", "--"])
             .arg(program)
@@ -50,21 +50,21 @@ impl Drop for Process {
     }
 }
 
-/// Nobody has it at this moment; who wants it has to be ready to lose it.
+/// Returns a port that is free now. Another process may take it before the caller does.
 pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-/// Looks again and again until there is something, or the time is over.
+/// Polls until there is a value or the time limit has passed.
 pub fn until<T>(
     what: &str,
     limit: Duration,
-    mut look: impl FnMut() -> Result<Option<T>>,
+    mut poll: impl FnMut() -> Result<Option<T>>,
 ) -> Result<T> {
     let started = Instant::now();
     loop {
-        if let Some(found) = look()? {
-            return Ok(found);
+        if let Some(value) = poll()? {
+            return Ok(value);
         }
         if started.elapsed() > limit {
             return Err(format!("{what}: not within {} s", limit.as_secs()).into());
@@ -73,7 +73,7 @@ pub fn until<T>(
     }
 }
 
-/// The demo, on ports of its choice.
+/// The demo, listening on ports that the kernel chose.
 pub struct Demo {
     process: Process,
     pub metrics: SocketAddr,
@@ -92,7 +92,7 @@ impl Demo {
             process.check()?;
             for line in BufReader::new(File::open(&log)?).lines() {
                 if let Some(address) = line?.strip_prefix("metrics http://") {
-                    // May be half written.
+                    // The line may be incomplete.
                     return Ok(address.parse().ok());
                 }
             }

@@ -1,4 +1,4 @@
-//! Every query of every dashboard, as Grafana would ask it.
+//! Every query of every dashboard, as Grafana would run it.
 
 use serde_json::Value;
 
@@ -7,9 +7,9 @@ use crate::Result;
 use crate::config::Config;
 use crate::dashboards::{self, EMPTY_WHEN_HEALTHY, EMPTY_WITHOUT_UNSTABLE};
 
-/// Of whom an answer is expected.
+/// The demo that must have data for a query.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Of {
+pub enum Source {
     Healthy,
     Faulty,
     Unstable,
@@ -19,21 +19,21 @@ pub struct Query {
     /// Dashboard, panel, query.
     pub place: String,
     pub expr: String,
-    pub of: Of,
+    pub source: Source,
 }
 
-/// The panels' and the annotations'.
+/// Returns the queries of all panels and annotations.
 pub fn all(config: &Config) -> Vec<Query> {
     let mut queries = Vec::new();
     for (name, dashboard) in dashboards::all(config) {
         for panel in list(&dashboard["panels"]) {
             let description = text(&panel["description"]);
-            let of = if description.contains(EMPTY_WHEN_HEALTHY) {
-                Of::Faulty
+            let source = if description.contains(EMPTY_WHEN_HEALTHY) {
+                Source::Faulty
             } else if description.contains(EMPTY_WITHOUT_UNSTABLE) {
-                Of::Unstable
+                Source::Unstable
             } else {
-                Of::Healthy
+                Source::Healthy
             };
             for target in list(&panel["targets"]) {
                 queries.push(Query {
@@ -43,7 +43,7 @@ pub fn all(config: &Config) -> Vec<Query> {
                         text(&target["refId"])
                     ),
                     expr: text(&target["expr"]).into(),
-                    of,
+                    source,
                 });
             }
         }
@@ -51,14 +51,15 @@ pub fn all(config: &Config) -> Vec<Query> {
             queries.push(Query {
                 place: format!("{name}: annotation {}", text(&annotation["name"])),
                 expr: text(&annotation["expr"]).into(),
-                of: Of::Faulty,
+                source: Source::Faulty,
             });
         }
     }
     queries
 }
 
-/// The variables: what Grafana lists for `label_values(SELECTOR, LABEL)`.
+/// Returns place, selector and label of each variable that is a
+/// `label_values(SELECTOR, LABEL)`.
 pub fn variables(config: &Config) -> Vec<(String, String, String)> {
     let mut found = Vec::new();
     for (name, dashboard) in dashboards::all(config) {
@@ -84,9 +85,9 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// With the variables set: one job and instance, or All for `None`.
-pub fn interpolate(expr: &str, of: Option<(&str, &str)>) -> String {
-    let escaped = of.map(|(job, instance)| (job, instance.replace('.', "\\\\.")));
+/// Replaces the variables: by one job and instance, or by All for `None`.
+pub fn interpolate(expr: &str, target: Option<(&str, &str)>) -> String {
+    let escaped = target.map(|(job, instance)| (job, instance.replace('.', "\\\\.")));
     let (job, instance) = match &escaped {
         Some((job, instance)) => (*job, instance.as_str()),
         None => (".+", ".+"),
@@ -120,7 +121,7 @@ impl Api<'_> {
         Ok(answer["data"].take())
     }
 
-    /// The series of the last minute, each with its values.
+    /// Returns the series of the last minute, each with its values.
     pub fn series(&self, expr: &str) -> Result<Vec<Value>> {
         let now = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)?
@@ -137,7 +138,7 @@ impl Api<'_> {
         Ok(list(&answer["result"]).to_vec())
     }
 
-    /// Whether there is a number among them.
+    /// Whether the series of the last minute have a finite value.
     pub fn has_data(&self, expr: &str) -> Result<bool> {
         let number = |sample: &Value| {
             let value = text(&sample[1]).parse::<f64>();
@@ -149,7 +150,7 @@ impl Api<'_> {
             .any(|series| list(&series["values"]).iter().any(number)))
     }
 
-    /// How many values a label has.
+    /// Returns the number of values of a label.
     pub fn label_values(&self, selector: &str, label: &str) -> Result<usize> {
         let path = format!("label/{label}/values");
         Ok(list(&self.get(&path, &[("match[]", selector.into())])?).len())

@@ -1,4 +1,4 @@
-//! Prometheus and Alertmanager, in a hurry, on loopback.
+//! Prometheus and Alertmanager on loopback, with shortened windows.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::Result;
 use crate::config::Config;
 use crate::{rules, yaml};
 
-/// Between two scrapes, and between two evaluations.
+/// Seconds between two scrapes, and between two evaluations.
 pub const INTERVAL: u64 = 2;
 
 /// A job's name, its labels and its targets.
@@ -26,11 +26,11 @@ pub struct Stack {
     pub url: String,
 }
 
-/// Windows are a fifteenth of the real ones, waits a thirtieth.
-pub fn hurried() -> Config {
+/// Returns a configuration with windows divided by 15 and `for` durations by 30.
+pub fn shortened() -> Config {
     Config {
-        hurry_windows: 15,
-        hurry_for: 30,
+        window_divisor: 15,
+        for_divisor: 30,
         ..Config::default()
     }
 }
@@ -53,12 +53,12 @@ impl Stack {
                 format!("--config.file={file}"),
                 format!("--web.listen-address=127.0.0.1:{port}"),
                 format!("--storage.path={}", dir.join("alertmanager").display()),
-                // Alone: no gossip with others.
+                // A single instance has no cluster to join.
                 "--cluster.listen-address=".into(),
             ]
         })?;
 
-        let config = hurried();
+        let config = shortened();
         write(dir, "rules.yml", &rules::recording(&config))?;
         write(dir, "alerts.yml", &rules::alerting(&config))?;
         let every = format!("{INTERVAL}s");
@@ -104,7 +104,7 @@ fn write(dir: &Path, name: &str, value: &Value) -> Result<String> {
     Ok(path.display().to_string())
 }
 
-/// Starts a program on a free port, again if somebody else was quicker.
+/// Starts a program on a free port. Retries if another process took the port.
 fn listening(
     name: &str,
     dir: &Path,
@@ -130,7 +130,7 @@ fn listening(
     Err(format!("{}\n{log}", last.map_or(String::new(), |e| e.to_string())).into())
 }
 
-/// By its own name, or by that which Debian gives it.
+/// Finds a program by its own name or by the name of its Debian package.
 fn find(name: &str) -> Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let names = [name.to_owned(), format!("prometheus-{name}")];

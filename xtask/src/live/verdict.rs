@@ -1,4 +1,4 @@
-//! Which alerts had to come, and which not.
+//! Which alerts must fire and which must not.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::{FAULTY, HEALTHY};
 use crate::Result;
 use crate::thresholds::MACHINE_LATE;
 
-/// Of the faulty instance; its faults are far over these thresholds.
+/// Alerts of the faulty instance. Its faults exceed their thresholds by far.
 const EXPECTED: [&str; 6] = [
     "RuntimeHealthWorkerTimeLost",
     "RuntimeHealthRouteBlocks",
@@ -18,8 +18,8 @@ const EXPECTED: [&str; 6] = [
     "RuntimeHealthWorkerStuck",
 ];
 
-/// What a machine without processor time to spare does to any service.
-const OF_THE_MACHINE: [&str; 3] = [
+/// Alerts that fire for any service on a machine that is short of CPU.
+const CAUSED_BY_MACHINE: [&str; 3] = [
     "RuntimeHealthSchedulerLag",
     "RuntimeHealthPollBudgetBurn",
     "RuntimeHealthMetricsMissing",
@@ -27,15 +27,15 @@ const OF_THE_MACHINE: [&str; 3] = [
 
 const RUNBOOK: &str = include_str!("../../../dashboards/RUNBOOK.md");
 
-/// What reached the webhook: name and job, once each.
+/// Job, name and severity of every alert that reached the webhook.
 #[derive(Default)]
 pub struct Alerts {
     seen: BTreeSet<(String, String, String)>,
 }
 
 impl Alerts {
-    /// Each has to say where its section of the runbook is.
-    pub fn take(&mut self, webhook: &Webhook) -> Result<()> {
+    /// Takes in new notifications. Each must link to its section of the runbook.
+    pub fn receive(&mut self, webhook: &Webhook) -> Result<()> {
         for alert in webhook.firing() {
             let label = |name: &str| {
                 alert["labels"][name]
@@ -63,7 +63,7 @@ impl Alerts {
             .map(|(_, name, _)| name.as_str())
     }
 
-    /// Those that have not fired yet.
+    /// Returns the expected alerts that have not fired yet.
     pub fn missing(&self) -> Vec<&'static str> {
         EXPECTED
             .into_iter()
@@ -73,21 +73,21 @@ impl Alerts {
 
     pub fn print(&self) {
         for (job, name, severity) in &self.seen {
-            println!("the webhook was told: {job} {name} ({severity})");
+            println!("the webhook received: {job} {name} ({severity})");
         }
     }
 
-    /// Nothing fired for the healthy instances but what a machine without
-    /// processor time explains, if it shows that it had none.
-    pub fn silent_for_healthy(&self, api: &Api<'_>) -> Result<()> {
+    /// Fails if an alert fired for the healthy instances. Alerts that a machine
+    /// short of CPU explains are exempt if the watchdog's lateness shows that it was.
+    pub fn none_for_healthy(&self, api: &Api<'_>) -> Result<()> {
         let firing = format!("ALERTS{{job=\"{HEALTHY}\",alertstate=\"firing\"}}");
-        let mut loud: BTreeSet<String> = self.of(HEALTHY).map(String::from).collect();
-        loud.extend(
+        let mut fired: BTreeSet<String> = self.of(HEALTHY).map(String::from).collect();
+        fired.extend(
             api.series(&firing)?
                 .iter()
                 .filter_map(|series| series["metric"]["alertname"].as_str().map(String::from)),
         );
-        if loud.is_empty() {
+        if fired.is_empty() {
             println!("no alert for the healthy instances");
             return Ok(());
         }
@@ -95,20 +95,20 @@ impl Alerts {
             "max(histogram_quantile(0.99, sum by (le) (instance:runtime_health_watchdog_lateness_seconds_bucket:rate5m{{job=\"{HEALTHY}\"}}))) > {}",
             MACHINE_LATE.warning
         );
-        let of_the_machine = loud
+        let caused_by_machine = fired
             .iter()
-            .all(|name| OF_THE_MACHINE.contains(&name.as_str()));
-        if of_the_machine && api.has_data(&late)? {
+            .all(|name| CAUSED_BY_MACHINE.contains(&name.as_str()));
+        if caused_by_machine && api.has_data(&late)? {
             println!(
-                "the machine was short of processors, which made {loud:?} fire for the healthy instances: not judged"
+                "the machine was short of CPU, so {fired:?} fired for the healthy instances: not counted as a failure"
             );
             return Ok(());
         }
-        Err(format!("fired for the healthy instances: {loud:?}").into())
+        Err(format!("fired for the healthy instances: {fired:?}").into())
     }
 }
 
-/// Whether a heading has this anchor, as code hosts make them of one word.
+/// Whether a heading of one word has this anchor, as code hosts derive it.
 pub fn has_section(markdown: &str, anchor: &str) -> bool {
     markdown
         .lines()

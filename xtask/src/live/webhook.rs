@@ -1,4 +1,4 @@
-//! What Alertmanager tells, kept.
+//! A webhook that keeps the notifications of Alertmanager.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -19,7 +19,7 @@ impl Webhook {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let url = format!("http://{}/alerts", listener.local_addr()?);
         let (send, alerts) = channel();
-        // Ends with the process.
+        // The thread ends with the process.
         std::thread::Builder::new()
             .name("webhook".into())
             .spawn(move || {
@@ -38,7 +38,7 @@ impl Webhook {
         Ok(Self { url, alerts })
     }
 
-    /// Those that fire, since the last look.
+    /// Returns the alerts that have started to fire since the last call.
     pub fn firing(&self) -> impl Iterator<Item = Value> {
         self.alerts
             .try_iter()
@@ -46,7 +46,7 @@ impl Webhook {
     }
 }
 
-/// One POST of JSON.
+/// Reads one POST request with a JSON body and answers it.
 fn receive(stream: TcpStream) -> Result<Value> {
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     let mut reader = BufReader::new(stream);

@@ -11,7 +11,7 @@ echo
 echo "Medians of 500, in µs. A thread of its own reads the names. *First names* is the"
 echo "very first inspection (which reads the executable's symbols), then the first at new code."
 echo
-measure --lib what_a_look_costs -- --ignored --nocapture | grep '^|'
+measure --lib what_a_capture_costs -- --ignored --nocapture | grep '^|'
 echo
 echo "### The watchdog"
 echo

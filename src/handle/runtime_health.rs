@@ -119,7 +119,7 @@ impl RuntimeHealth {
     /// let mut runtime = tokio::runtime::Builder::new_multi_thread();
     /// health
     ///     .configure_runtime(&mut runtime, "main")
-    ///     .on_thread_start(|| { /* the service's own */ });
+    ///     .on_thread_start(|| { /* the application's hook */ });
     /// let runtime = runtime.enable_all().build()?;
     /// health.observe_runtime(runtime.handle(), "main")?;
     /// # Ok(()) }

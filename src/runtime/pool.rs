@@ -25,7 +25,7 @@ pub(crate) struct Pool {
     seen: Mutex<Option<Sample>>,
     saturation: Mutex<SaturatedTime>,
     /// The ticks between two samples while the pool is full.
-    look: u64,
+    sample_interval: u64,
 }
 
 /// A pool and tokio's figures of its runtime.
@@ -142,7 +142,7 @@ impl Pool {
         configuration: Option<Configuration>,
         max: usize,
         bounds: TickBounds<12>,
-        look: u64,
+        sample_interval: u64,
     ) -> Self {
         let (hooks, max) = match configuration {
             Some((hooks, max)) => (Some(hooks), max),
@@ -156,7 +156,7 @@ impl Pool {
             thread_name: OnceLock::new(),
             seen: Mutex::default(),
             saturation: Mutex::default(),
-            look,
+            sample_interval,
         }
     }
 
@@ -213,7 +213,7 @@ impl Pool {
         let mut saturation = lock(&self.saturation);
         saturation.ticks += match (saturation.counted, is_saturated) {
             (Some(counted), true) => now.saturating_sub(counted),
-            (Some(counted), false) => self.at_most_a_look(now, counted),
+            (Some(counted), false) => self.at_most_a_sample(now, counted),
             (None, true) => now.saturating_sub(since),
             (None, false) => 0,
         };
@@ -224,13 +224,13 @@ impl Pool {
     pub(crate) fn saturated_ticks(&self, now: u64) -> u64 {
         let saturation = lock(&self.saturation);
         let open = saturation.counted;
-        saturation.ticks + open.map_or(0, |counted| self.at_most_a_look(now, counted))
+        saturation.ticks + open.map_or(0, |counted| self.at_most_a_sample(now, counted))
     }
 
     /// Limits a span to the time between two samples. When saturation ended between two
     /// samples is unknown, and a scrape must not count more than the next sample will.
-    fn at_most_a_look(&self, now: u64, counted: u64) -> u64 {
-        now.saturating_sub(counted).min(self.look)
+    fn at_most_a_sample(&self, now: u64, counted: u64) -> u64 {
+        now.saturating_sub(counted).min(self.sample_interval)
     }
 }
 

@@ -322,7 +322,7 @@ fn descend(depth: u32, gate: &mpsc::Receiver<()>) -> u32 {
 /// Measures captures as the watchdog makes them. Run by `ci/bench.sh`.
 #[test]
 #[ignore = "a measurement"]
-fn what_a_look_costs() {
+fn what_a_capture_costs() {
     const CAPTURES: usize = 500;
     let mut capturer = Capturer::for_test();
     capturer.load();

@@ -40,14 +40,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns the error and all its sources on one line. An error's own text does not
-/// contain its source.
+/// Returns the error and all its sources on one line. The text of the layer's errors does not
+/// contain the source.
 fn with_sources(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
+        let next = error.to_string();
+        // Some errors repeat their source.
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
         source = error.source();
     }
     text

@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
 # The corpus in builds as services are deployed: in release, and once with fat LTO and
-# panic = "abort". (`cargo test` runs it in debug.) cargo refuses to set panic = "abort" for
-# tests, so the flag goes to the compiler.
+# `panic = "abort"`. (In debug, `cargo test` runs it.)
+#
+#   ci/corpus.sh --build   builds only
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-step() {
-    printf '\n--- %s\n' "$*"
-    local started=$SECONDS
-    "$@"
-    printf -- '--- took %d s\n' $((SECONDS - started))
-}
+step() { printf '\n--- %s\n' "$*"; "$@"; }
 
-step cargo test --locked --release --test corpus
+if [ "${1:-}" = --build ]; then
+    release=(--no-run) lto=(--no-run)
+else
+    release=() lto=(-- --runs 4)
+fi
+step cargo test --locked --release --test corpus "${release[@]}"
 host=$(rustc -vV | sed -n 's/^host: //p')
-# With `--target`, build scripts and procedural macros are built without the flag.
+# Cargo refuses to set `panic` for tests, so the compiler is told. Because of the target, what
+# runs in the compiler itself is built without the flag.
 RUSTFLAGS="-C panic=abort" step cargo test --locked --profile corpus-lto --target "$host" \
-    --test corpus -- --runs 4
+    --test corpus "${lto[@]}"

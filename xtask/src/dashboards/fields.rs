@@ -1,4 +1,4 @@
-//! How the fields of a panel look.
+//! The look of a panel's fields: colours, columns and links.
 
 use serde_json::{Value, json};
 
@@ -7,16 +7,16 @@ use crate::thresholds::Threshold;
 
 /// A column of a table.
 pub struct Column {
-    /// The label, or `Value #A` of the first query if there are several.
+    /// The label, or `Value`; with several queries, `Value #A` for the first.
     pub field: &'static str,
     pub title: &'static str,
     pub unit: Option<Unit>,
     pub thresholds: Option<Threshold>,
-    /// Title and address.
+    /// Title and URL.
     pub link: Option<(&'static str, String)>,
     pub width: Option<u64>,
-    /// Colours of words.
-    pub words: &'static [(&'static str, &'static str)],
+    /// Colours of the column's values.
+    pub value_colors: &'static [(&'static str, &'static str)],
 }
 
 impl Column {
@@ -28,7 +28,7 @@ impl Column {
             thresholds: None,
             link: None,
             width: None,
-            words: &[],
+            value_colors: &[],
         }
     }
 
@@ -39,11 +39,11 @@ impl Column {
         }
     }
 
-    /// Severities of alerts; by the alphabet the worst comes first.
+    /// The severity of an alert. In alphabetical order, `critical` comes first.
     pub fn severity() -> Self {
         Self {
             width: Some(90),
-            words: &[("critical", "red"), ("warning", "orange"), ("info", "blue")],
+            value_colors: &[("critical", "red"), ("warning", "orange"), ("info", "blue")],
             ..Self::label("severity", "Severity")
         }
     }
@@ -84,10 +84,10 @@ impl Column {
                 json!([{"title": title, "url": url, "targetBlank": false}]),
             );
         }
-        if !self.words.is_empty() {
+        if !self.value_colors.is_empty() {
             let mut colors = json!({});
-            for (at, (word, color)) in self.words.iter().enumerate() {
-                colors[*word] = json!({"text": word, "color": color, "index": at});
+            for (at, (value, color)) in self.value_colors.iter().enumerate() {
+                colors[*value] = json!({"text": value, "color": color, "index": at});
             }
             set("mappings", json!([{"type": "value", "options": colors}]));
             set("custom.cellOptions", json!({"type": "color-text"}));
@@ -99,7 +99,7 @@ impl Column {
     }
 }
 
-/// Colours: green, then yellow and red from the thresholds on.
+/// Colours: green, from the first threshold orange, from the second red.
 fn steps(threshold: Option<Threshold>) -> Value {
     let mut steps = vec![json!({"color": "green", "value": null})];
     if let Some(threshold) = threshold {
@@ -125,7 +125,7 @@ pub fn config(panel: &Panel) -> Value {
                 "pointSize": 4,
                 "spanNulls": false,
                 "stacking": {"mode": if stack { "normal" } else { "none" }, "group": "A"},
-                // A line where yellow begins, and one where red does.
+                // A line at each threshold.
                 "thresholdsStyle": {"mode": if panel.thresholds.is_some() { "line" } else { "off" }},
             })
         }
@@ -152,11 +152,11 @@ pub fn config(panel: &Panel) -> Value {
         }
     }
     if panel.kind == Kind::Stat {
-        let usual = match panel.unit {
+        let default = match panel.unit {
             Unit::Count => 0,
             _ => 1,
         };
-        defaults["decimals"] = json!(panel.decimals.unwrap_or(usual));
+        defaults["decimals"] = json!(panel.decimals.unwrap_or(default));
         defaults["noValue"] = json!("–");
     }
     let overrides: Vec<Value> = panel.columns.iter().map(Column::overrides).collect();
@@ -202,7 +202,7 @@ pub fn options(panel: &Panel) -> Value {
             "cellHeight": "sm",
             "footer": {"show": false, "reducer": ["sum"], "countRows": false, "fields": []},
             "frameIndex": 0,
-            "sortBy": panel.sort.map_or(json!([]), |column| json!([{"displayName": column, "desc": sorts_down(panel, column)}])),
+            "sortBy": panel.sort.map_or(json!([]), |column| json!([{"displayName": column, "desc": sorts_descending(panel, column)}])),
         }),
         _ => json!({
             "mode": "markdown",
@@ -212,14 +212,15 @@ pub fn options(panel: &Panel) -> Value {
     }
 }
 
-fn sorts_down(panel: &Panel, title: &str) -> bool {
+fn sorts_descending(panel: &Panel, title: &str) -> bool {
     panel
         .columns
         .iter()
         .any(|column| column.title == title && column.unit.is_some())
 }
 
-/// One row for each set of labels, the columns that are wanted in their order.
+/// Merges the queries into one row for each set of labels, and keeps the panel's
+/// columns in their order.
 pub fn transformations(panel: &Panel) -> Value {
     let names: Vec<_> = panel.columns.iter().map(|column| column.field).collect();
     let mut order = json!({});

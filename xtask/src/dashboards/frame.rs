@@ -1,4 +1,4 @@
-//! What is around the panels.
+//! Everything around the panels: variables, links, annotations and layout.
 
 use serde_json::{Value, json};
 
@@ -7,10 +7,10 @@ use super::{INSTANCE, OVERVIEW, POOL, ROUTE};
 use crate::config::Config;
 use crate::expr::expand;
 
-/// The series that routes are taken from, where a dashboard has that variable.
+/// The series whose label values fill the variable `route`.
 pub struct Routes(pub &'static str);
 
-/// One dashboard.
+/// Returns a whole dashboard.
 pub fn dashboard(
     config: &Config,
     uid: &str,
@@ -42,25 +42,25 @@ pub fn dashboard(
     })
 }
 
-/// Left to right, the next line where it does not fit.
+/// Places the panels left to right and starts a new line where one does not fit.
 fn layout(config: &Config, panels: &[Panel]) -> Value {
-    let (mut x, mut y, mut line) = (0, 0, 0);
+    let (mut x, mut y, mut line_height) = (0, 0, 0);
     panels
         .iter()
         .enumerate()
         .map(|(at, panel)| {
             if x + panel.width > 24 || panel.kind == Kind::Row {
-                (x, y, line) = (0, y + line, 0);
+                (x, y, line_height) = (0, y + line_height, 0);
             }
             let json = panel.json(config, at + 1, x, y);
             x += panel.width;
-            line = line.max(panel.height);
+            line_height = line_height.max(panel.height);
             json
         })
         .collect()
 }
 
-/// To the other dashboards, with what is selected; and to what to do.
+/// Links to the other dashboards, which keep the selection, and to the runbook.
 fn links(config: &Config, uid: &str) -> Value {
     let others = [
         (OVERVIEW, "Fleet overview"),
@@ -68,7 +68,7 @@ fn links(config: &Config, uid: &str) -> Value {
         (POOL, "Blocking pool"),
         (INSTANCE, "Workers and instance"),
     ];
-    let link = |title: &str, url: String, carry: bool, icon: &str| {
+    let link = |title: &str, url: String, keep_selection: bool, icon: &str| {
         json!({
             "type": "link",
             "title": title,
@@ -77,9 +77,9 @@ fn links(config: &Config, uid: &str) -> Value {
             "tags": [],
             "tooltip": "",
             "asDropdown": false,
-            "includeVars": carry,
-            "keepTime": carry,
-            "targetBlank": !carry,
+            "includeVars": keep_selection,
+            "keepTime": keep_selection,
+            "targetBlank": !keep_selection,
         })
     };
     others
@@ -90,7 +90,8 @@ fn links(config: &Config, uid: &str) -> Value {
         .collect()
 }
 
-/// To a dashboard, from a row of a table; what is selected and when goes with it.
+/// Returns the URL of a dashboard for a row of a table. It keeps the selection and
+/// the time range; the labels in `row` are set to the row's values.
 pub fn row_link(uid: &str, row: &[&str]) -> String {
     let kept: Vec<_> = ["datasource", "cluster", "namespace", "job", "instance"]
         .into_iter()
@@ -105,7 +106,7 @@ pub fn row_link(uid: &str, row: &[&str]) -> String {
     format!("/d/{uid}?{}", parameters.join("&"))
 }
 
-/// When which alert fired.
+/// Annotations that mark when an alert fired.
 fn annotations(config: &Config) -> Value {
     let alerts = |name: &str, color: &str, severity: &str| {
         let expr = format!(
@@ -129,7 +130,7 @@ fn annotations(config: &Config) -> Value {
     ]})
 }
 
-/// Each narrows the next.
+/// The variables. Each one narrows the choices of the next.
 fn variables(config: &Config, routes: Option<&Routes>) -> Value {
     let mut list = vec![json!({
         "name": "datasource",
@@ -145,7 +146,7 @@ fn variables(config: &Config, routes: Option<&Routes>) -> Value {
         "options": [],
         "skipUrlSync": false,
     })];
-    // A service need not have the first two; `.*` is also true of none.
+    // The first two labels are optional, and `.*` also matches a missing label.
     let mut matchers: Vec<String> = Vec::new();
     for (name, label, all) in [
         ("cluster", "Cluster", ".*"),

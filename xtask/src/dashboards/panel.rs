@@ -11,7 +11,7 @@ use crate::thresholds::Threshold;
 pub enum Kind {
     Stat,
     Lines,
-    /// Lines on top of each other: parts of a whole.
+    /// Stacked lines: parts of a whole.
     Stack,
     Heatmap,
     Table,
@@ -53,7 +53,7 @@ pub struct Panel {
     pub width: u64,
     pub height: u64,
     pub text: String,
-    /// Of the axis, where 1 is all there is.
+    /// Upper limit of the axis, for shares.
     pub max: Option<f64>,
     pub decimals: Option<u64>,
 }
@@ -117,7 +117,7 @@ impl Panel {
         self
     }
 
-    /// An expression as `expr` has it, and its legend.
+    /// Adds an expression in the shorthand of `expr`, and its legend.
     pub fn query(mut self, expr: impl Into<String>, legend: &str) -> Self {
         self.queries.push((expr.into(), legend.into()));
         self
@@ -128,7 +128,7 @@ impl Panel {
         self
     }
 
-    /// A table's column to sort by: numbers largest first, words by the alphabet.
+    /// Sets a table's sort column: numbers descending, text in alphabetical order.
     pub fn sort(mut self, column: &'static str) -> Self {
         self.sort = Some(column);
         self

@@ -1,4 +1,4 @@
-//! The generated files, held against all of it.
+//! The generated files pass all checks.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ pub(super) fn uids(all: &[(&str, Value)]) -> Vec<String> {
 pub(super) fn problems_of(dashboard: &Value, uids: &[&str]) -> Problems {
     let known = known();
     [
-        panels::looks(dashboard),
+        panels::basics(dashboard),
         panels::queries(&known, dashboard),
         panels::thresholds(&known, dashboard),
         panels::columns(&known, dashboard),
@@ -44,14 +44,14 @@ pub(super) fn problems_of(dashboard: &Value, uids: &[&str]) -> Problems {
 }
 
 #[test]
-fn what_is_committed_is_what_is_generated() {
+fn the_committed_files_are_the_generated_ones() {
     let dir = crate::dashboards_dir();
     let files = files::all(&Config::default());
     for (path, content) in &files {
         let committed = std::fs::read_to_string(dir.join(path)).unwrap_or_default();
         assert!(
             committed == *content,
-            "dashboards/{path} is not what is generated: cargo run -p xtask -- dashboards"
+            "dashboards/{path} is out of date: run `cargo run -p xtask -- dashboards`"
         );
     }
     for sub in ["grafana", "prometheus/tests"] {
@@ -59,14 +59,14 @@ fn what_is_committed_is_what_is_generated() {
             let path = format!("{sub}/{}", file.unwrap().file_name().to_str().unwrap());
             assert!(
                 files.iter().any(|(known, _)| *known == path),
-                "{path} is left over"
+                "{path} is not generated any more: remove it"
             );
         }
     }
 }
 
 #[test]
-fn the_dashboards_are_as_they_should_be() {
+fn the_dashboards_pass_all_checks() {
     let all = all();
     let uids = uids(&all);
     let uids: Vec<_> = uids.iter().map(String::as_str).collect();
@@ -82,7 +82,7 @@ fn the_dashboards_are_as_they_should_be() {
 }
 
 #[test]
-fn the_alerts_are_as_they_should_be() {
+fn the_alerts_pass_all_checks() {
     let all = all();
     let uids = uids(&all);
     let uids: Vec<_> = uids.iter().map(String::as_str).collect();
@@ -95,13 +95,13 @@ fn the_alerts_are_as_they_should_be() {
 }
 
 #[test]
-fn the_rules_are_as_they_should_be() {
+fn the_rules_are_well_named_and_correct() {
     for rule in signals::rules() {
         assert!(signals::well_named(rule.name), "{}", rule.name);
         let labels: BTreeSet<_> = known()
             .of_series(&crate::expr::full_name(&Config::default(), rule.name))
             .unwrap();
-        // The level says which labels are left.
+        // The level names the labels that remain.
         let level = rule.name.split(':').next().unwrap();
         let mut expected: BTreeSet<String> =
             ["cluster", "namespace", "job"].map(String::from).into();
@@ -124,8 +124,8 @@ fn the_rules_are_as_they_should_be() {
     assert!(!signals::well_named("instance_workers_sum"));
 }
 
-/// Series that expressions read, those of recorded ones in them too.
-fn read(known: &Known, expr: &Expr, into: &mut BTreeSet<String>) {
+/// Collects the series that an expression reads, through recorded series too.
+fn collect_series(known: &Known, expr: &Expr, into: &mut BTreeSet<String>) {
     walk(expr, &[], &mut |here, _| {
         let name = match here {
             Expr::VectorSelector(selector) => name_of(selector),
@@ -135,18 +135,18 @@ fn read(known: &Known, expr: &Expr, into: &mut BTreeSet<String>) {
         if into.insert(name.into())
             && let Some(recorded) = known.recorded(name)
         {
-            read(known, recorded, into);
+            collect_series(known, recorded, into);
         }
     });
 }
 
 #[test]
-fn every_metric_is_on_a_dashboard_and_every_record_is_read() {
+fn every_metric_is_on_a_dashboard_and_every_recorded_series_is_read() {
     let known = known();
     let mut series = BTreeSet::new();
     for (_, dashboard) in all() {
         for (_, _, expr) in exprs_of(&dashboard) {
-            read(&known, &parsed(expr).unwrap(), &mut series);
+            collect_series(&known, &parsed(expr).unwrap(), &mut series);
         }
     }
     let shown: BTreeSet<_> = series
@@ -163,7 +163,7 @@ fn every_metric_is_on_a_dashboard_and_every_record_is_read() {
     }
     let alerts = rules::alerting(&Config::default());
     for rule in list(&alerts["groups"][0]["rules"]) {
-        read(&known, &parsed(text(&rule["expr"])).unwrap(), &mut series);
+        collect_series(&known, &parsed(text(&rule["expr"])).unwrap(), &mut series);
     }
     for name in known.names() {
         assert!(series.contains(name), "nothing reads {name}");
@@ -171,7 +171,7 @@ fn every_metric_is_on_a_dashboard_and_every_record_is_read() {
 }
 
 #[test]
-fn the_overview_reads_recorded_series_only() {
+fn the_overview_reads_only_recorded_series() {
     let (_, overview) = &all()[0];
     for (_, _, expr) in exprs_of(overview) {
         walk(&parsed(expr).unwrap(), &[], &mut |here, _| match here {
@@ -186,7 +186,7 @@ fn the_overview_reads_recorded_series_only() {
 }
 
 #[test]
-fn thresholds_are_bounds() {
+fn thresholds_on_histograms_are_bucket_bounds() {
     for threshold in thresholds::ALL {
         let Some(histogram) = threshold.bound_of else {
             continue;
@@ -200,7 +200,7 @@ fn thresholds_are_bounds() {
             .flatten()
         {
             let name = threshold.name;
-            // Ages of what goes on may be beyond the last bound.
+            // The age of a poll in progress may exceed the last bound.
             let beyond = metric.buckets.last().is_some_and(|last| value > *last);
             assert!(
                 metric.buckets.contains(&value) || beyond && name == "WORKER_STUCK",
@@ -239,54 +239,5 @@ fn every_alert_has_a_case_that_fires_and_one_that_does_not() {
             "{} always fires",
             alert.name
         );
-    }
-}
-
-/// As a person writes it.
-fn in_words(value: f64, share: bool) -> String {
-    match value {
-        _ if share => format!("{} %", value * 100.0),
-        _ if value < 1.0 => format!("{} ms", value * 1_000.0),
-        _ => format!("{value} s"),
-    }
-}
-
-#[test]
-fn the_runbook_and_the_readme_have_the_thresholds_in_force() {
-    use thresholds as at;
-    const README: &str = include_str!("../../../dashboards/README.md");
-    let both = |t: at::Threshold| {
-        [Some(t.warning), t.critical]
-            .into_iter()
-            .flatten()
-            .collect()
-    };
-    let warning = |t: at::Threshold| vec![t.warning];
-    let critical = |t: at::Threshold| t.critical.into_iter().collect();
-    let alerts: [(&str, Vec<f64>, bool); 10] = [
-        ("WorkerTimeLost", both(at::WORKER_TIME_LOST), true),
-        ("RouteBlocks", warning(at::ROUTE_BLOCKS), false),
-        ("SchedulerLag", both(at::SCHEDULER_LAG), false),
-        ("WorkersSaturated", warning(at::WORKERS_BUSY), true),
-        ("PoolNearlyFull", warning(at::POOL_BUSY), true),
-        ("PoolSaturated", both(at::POOL_SATURATED), true),
-        ("PoolQueueWait", warning(at::POOL_QUEUE_WAIT), false),
-        ("PoolStuck", warning(at::POOL_STUCK), false),
-        ("WorkerStuck", warning(at::WORKER_STUCK), false),
-        ("LongStall", critical(at::WORKER_STUCK), false),
-    ];
-    for (name, values, share) in alerts {
-        let heading = format!("## RuntimeHealth{name}\n");
-        let section = RUNBOOK.split_once(&heading).unwrap().1;
-        let section = section.split("\n## ").next().unwrap();
-        let row = README
-            .lines()
-            .find(|line| line.contains(&format!("| `RuntimeHealth{name}`")))
-            .unwrap();
-        for value in values {
-            let words = in_words(value, share);
-            assert!(section.contains(&words), "RUNBOOK.md, {name}: {words}");
-            assert!(row.contains(&words), "README.md, {name}: {words}");
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! Which labels are left of an expression's series.
+//! Which labels the result of an expression has.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,17 +11,17 @@ use crate::expr::metric;
 
 type Labels = BTreeSet<String>;
 
-/// Labels that Prometheus gives to targets; the first two if the team does.
+/// Labels of a target. The first two are optional.
 const TARGET: [&str; 4] = ["cluster", "namespace", "job", "instance"];
 
-/// All series there are: the crate's, those recorded, Prometheus' own.
+/// All existing series: the crate's, the recorded ones and Prometheus' own.
 pub struct Known {
     prefix: String,
     recorded: BTreeMap<String, Expr>,
 }
 
 impl Known {
-    /// `rules`: a file of recording rules.
+    /// `rules` is a file of recording rules.
     pub fn new(config: &Config, rules: &Value) -> Result<Self, String> {
         let mut recorded = BTreeMap::new();
         for group in list(&rules["groups"]) {
@@ -38,7 +38,7 @@ impl Known {
         })
     }
 
-    /// The expression of a recorded series.
+    /// Returns the expression of a recorded series.
     pub fn recorded(&self, name: &str) -> Option<&Expr> {
         self.recorded.get(name)
     }
@@ -47,7 +47,7 @@ impl Known {
         self.recorded.keys().map(String::as_str)
     }
 
-    /// A metric of the crate, and the suffix of the series.
+    /// Returns a metric of the crate and the suffix of its series.
     pub fn metric<'n>(
         &self,
         name: &'n str,
@@ -57,7 +57,7 @@ impl Known {
         Some((metric, &series[metric.name.len()..]))
     }
 
-    /// The labels of a selector's series.
+    /// Returns the labels of a series.
     pub fn of_series(&self, name: &str) -> Result<Labels, String> {
         if let Some(expr) = self.recorded.get(name) {
             return self.of(expr);
@@ -81,7 +81,7 @@ impl Known {
         Ok(TARGET.into_iter().chain(own).map(String::from).collect())
     }
 
-    /// The labels that are left of an expression.
+    /// Returns the labels of an expression's result.
     pub fn of(&self, expr: &Expr) -> Result<Labels, String> {
         match expr {
             Expr::VectorSelector(selector) => self.of_series(name_of(selector)),
@@ -143,7 +143,7 @@ impl Known {
         }
     }
 
-    /// Labels in a legend, or of a table's columns, that are not there.
+    /// Reports labels of a legend or a table's columns that the result lacks.
     pub fn missing_in_legend(&self, expr: &str, legend: &str) -> Problems {
         let labels = match parsed(expr).and_then(|parsed| self.of(&parsed)) {
             Ok(labels) => labels,
@@ -151,7 +151,7 @@ impl Known {
         };
         placeholders(legend)
             .filter(|label| !labels.contains(*label))
-            .map(|label| format!("legend {{{{{label}}}}} of {expr}: no such label is left"))
+            .map(|label| format!("legend {{{{{label}}}}} of {expr}: the result has no such label"))
             .collect()
     }
 }
@@ -160,7 +160,7 @@ pub fn name_of(selector: &VectorSelector) -> &str {
     selector.name.as_deref().unwrap_or_default()
 }
 
-/// `{{label}}`s.
+/// Returns the contents of each `{{…}}`.
 pub fn placeholders(legend: &str) -> impl Iterator<Item = &str> {
     legend
         .split("{{")
@@ -203,12 +203,12 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_exist_is_found() {
+    fn unknown_series_and_labels_are_reported() {
         assert!(of("runtime_health_nothing").is_err());
         assert!(of("instance:runtime_health_nothing:sum").is_err());
         assert!(of("sum by (route) (runtime_health_workers)").is_err());
         assert!(of("up and on (route) runtime_health_stalled_polls").is_err());
-        let gone = known().missing_in_legend("sum by (job) (up)", "{{job}} {{instance}}");
-        assert_eq!(gone.len(), 1);
+        let missing = known().missing_in_legend("sum by (job) (up)", "{{job}} {{instance}}");
+        assert_eq!(missing.len(), 1);
     }
 }

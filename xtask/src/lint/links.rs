@@ -1,4 +1,4 @@
-//! Links, annotations and alerts lead somewhere.
+//! The targets of links, annotations and alerts exist.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::{Problems, list, panels_of, text};
 use crate::config::seconds;
 use crate::live::has_section;
 
-/// From a dashboard: to those of `uids`, variables and time with it.
+/// Checks a dashboard's links: they lead to `uids`, and keep variables and time.
 pub fn of_dashboard(dashboard: &Value, uids: &[&str]) -> Problems {
     let mut problems = Vec::new();
     let own = text(&dashboard["uid"]);
@@ -15,11 +15,11 @@ pub fn of_dashboard(dashboard: &Value, uids: &[&str]) -> Problems {
     for link in list(&dashboard["links"]) {
         let url = text(&link["url"]);
         let Some(uid) = url.strip_prefix("/d/") else {
-            continue; // To the runbook.
+            continue; // The link to the runbook.
         };
         linked.push(uid);
         if !uids.contains(&uid) {
-            problems.push(format!("a link to {uid}, which is no dashboard"));
+            problems.push(format!("a link to {uid}, which is not a dashboard"));
         }
         if link["includeVars"] != true || link["keepTime"] != true {
             problems.push(format!("the link to {uid} loses variables or time"));
@@ -29,25 +29,27 @@ pub fn of_dashboard(dashboard: &Value, uids: &[&str]) -> Problems {
         problems.push(format!("no link to {uid}"));
     }
     for (name, panel) in panels_of(dashboard) {
-        for url in urls(&panel["fieldConfig"]) {
+        for url in column_links(&panel["fieldConfig"]) {
             let Some((uid, query)) = url.strip_prefix("/d/").and_then(|u| u.split_once('?')) else {
                 continue;
             };
-            let carries = ["datasource", "cluster", "namespace", "job", "instance"]
+            let keeps_selection = ["datasource", "cluster", "namespace", "job", "instance"]
                 .iter()
                 .all(|v| {
                     query.contains(&format!("${{{v}:queryparam}}"))
                         || query.contains(&format!("var-{v}=${{__data.fields.{v}}}"))
                 });
-            if !uids.contains(&uid) || !carries || !query.contains("${__url_time_range}") {
-                problems.push(format!("panel {name:?}: the link {url} loses its way"));
+            if !uids.contains(&uid) || !keeps_selection || !query.contains("${__url_time_range}") {
+                problems.push(format!(
+                    "panel {name:?}: the link {url} loses its target or the selection"
+                ));
             }
         }
     }
     problems
 }
 
-fn urls(config: &Value) -> impl Iterator<Item = &str> {
+fn column_links(config: &Value) -> impl Iterator<Item = &str> {
     list(&config["overrides"])
         .iter()
         .flat_map(|column| list(&column["properties"]))
@@ -56,21 +58,21 @@ fn urls(config: &Value) -> impl Iterator<Item = &str> {
         .map(|link| text(&link["url"]))
 }
 
-/// From a rule of alerts: to the runbook and a dashboard; its labels exist.
+/// Checks an alerting rule: expression, labels, texts, runbook and dashboard.
 pub fn of_alert(known: &Known, rule: &Value, uids: &[&str], runbook: &str) -> Problems {
     let name = text(&rule["alert"]);
     let mut problems = super::queries::problems(known, text(&rule["expr"]));
     if seconds(text(&rule["for"])).is_none_or(|wait| wait == 0) {
-        problems.push("no for".into());
+        problems.push("no `for`".into());
     }
     if !["critical", "warning", "info"].contains(&text(&rule["labels"]["severity"])) {
-        problems.push("no severity".into());
+        problems.push("no valid severity".into());
     }
     let notes = &rule["annotations"];
     for note in ["summary", "description"] {
         let note = text(&notes[note]);
         if !note.ends_with('.') {
-            problems.push("a summary or description that is no sentence".into());
+            problems.push("a summary or description that is not a sentence".into());
         }
         let labels: Vec<_> = placeholders(note)
             .filter_map(|inner| inner.strip_prefix("$labels."))
@@ -85,7 +87,7 @@ pub fn of_alert(known: &Known, rule: &Value, uids: &[&str], runbook: &str) -> Pr
         problems.push(format!("no section {anchor:?} in the runbook"));
     }
     if !uids.contains(&text(&notes["dashboard_uid"])) {
-        problems.push("its dashboard does not exist".into());
+        problems.push("the dashboard does not exist".into());
     }
     problems.iter().map(|p| format!("{name}: {p}")).collect()
 }

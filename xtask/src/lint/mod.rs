@@ -1,16 +1,17 @@
-//! What is checked of the generated files, beside that promtool reads them.
+//! Checks of the generated files, in addition to those of promtool.
 //!
 //! | file | what |
 //! |---|---|
-//! | `labels` | which labels an expression has left |
-//! | `queries` | metrics, labels and types exist; how they are used |
-//! | `panels`, `variables` | the rules of Grafana's dashboard-linter, for all kinds of panels |
-//! | `links` | links, annotations and alerts lead somewhere |
-//! | `whole` | the generated files, held against all of it |
-//! | `broken` | each rule, held against a file that breaks it |
+//! | `labels` | which labels an expression's result has |
+//! | `queries` | metrics, labels and types exist and are used correctly |
+//! | `panels`, `variables` | the rules of Grafana's dashboard-linter, for panels of all kinds |
+//! | `links` | the targets of links, annotations and alerts exist |
+//! | `generated` | tests: the generated files pass all checks |
+//! | `stated` | tests: runbook and README state the thresholds in force |
+//! | `rejects` | tests: each check rejects a file that breaks it |
 //!
-//! Each returns what is wrong, in words; none knows the generator, so a
-//! dashboard made by hand can be held against them too.
+//! A check returns a description of each problem. The checks do not depend on the
+//! generator, so they also apply to a dashboard made by hand.
 
 mod generated;
 mod labels;
@@ -18,6 +19,7 @@ mod links;
 mod panels;
 mod queries;
 mod rejects;
+mod stated;
 mod variables;
 
 use promql_parser::parser::{Expr, parse};
@@ -33,7 +35,8 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// What Grafana would put in is put in; variables in strings stay.
+/// Parses an expression with Grafana's interval variables replaced. Variables in
+/// strings stay.
 fn parsed(expr: &str) -> Result<Expr, String> {
     let filled = expr
         .replace("$__rate_interval", "5m")
@@ -41,12 +44,12 @@ fn parsed(expr: &str) -> Result<Expr, String> {
     parse(&filled).map_err(|error| format!("{expr}: {error}"))
 }
 
-/// An expression and all in it, with the calls and aggregations each is in.
-fn walk<'e>(expr: &'e Expr, above: &[&'e Expr], see: &mut dyn FnMut(&'e Expr, &[&'e Expr])) {
-    see(expr, above);
+/// Visits an expression and all its parts, each with the expressions around it.
+fn walk<'e>(expr: &'e Expr, above: &[&'e Expr], visit: &mut dyn FnMut(&'e Expr, &[&'e Expr])) {
+    visit(expr, above);
     let inside = [above, &[expr]].concat();
     for child in children(expr) {
-        walk(child, &inside, see);
+        walk(child, &inside, visit);
     }
 }
 
@@ -67,7 +70,7 @@ fn children(expr: &Expr) -> Vec<&Expr> {
     }
 }
 
-/// Panels that are not rows, with their names.
+/// Returns the panels that are not rows, with their titles.
 fn panels_of(dashboard: &Value) -> impl Iterator<Item = (&str, &Value)> {
     list(&dashboard["panels"])
         .iter()
@@ -75,7 +78,7 @@ fn panels_of(dashboard: &Value) -> impl Iterator<Item = (&str, &Value)> {
         .map(|panel| (text(&panel["title"]), panel))
 }
 
-/// Expressions of the panels, with the panels' names.
+/// Returns the expressions of the panels, with the panels' titles.
 fn exprs_of(dashboard: &Value) -> impl Iterator<Item = (&str, &Value, &str)> {
     panels_of(dashboard).flat_map(|(name, panel)| {
         list(&panel["targets"])

@@ -1,5 +1,5 @@
-//! The rules of Grafana's dashboard-linter about panels and their queries, for
-//! every kind of panel; and some of our own.
+//! The rules of Grafana's dashboard-linter for panels and their queries, applied
+//! to every kind of panel, and some additional rules.
 
 use promql_parser::label::{MatchOp, Matchers};
 use promql_parser::parser::Expr;
@@ -11,8 +11,8 @@ use super::{Problems, exprs_of, list, panels_of, parsed, text, walk};
 
 const UNITS: [&str; 5] = ["short", "s", "percentunit", "reqps", "ops"];
 
-/// Each panel by itself: data source, title, description, unit, queries.
-pub fn looks(dashboard: &Value) -> Problems {
+/// Checks each panel: data source, title, description, unit, queries.
+pub fn basics(dashboard: &Value) -> Problems {
     let mut problems = Vec::new();
     for (name, panel) in panels_of(dashboard) {
         let mut wrong = |what: &str| problems.push(format!("panel {name:?}: {what}"));
@@ -26,15 +26,15 @@ pub fn looks(dashboard: &Value) -> Problems {
             wrong("its description does not say what is good");
         }
         if panel["datasource"]["uid"] != "${datasource}" {
-            wrong("not of the chosen data source");
+            wrong("not the selected data source");
         }
         if list(&panel["targets"]).is_empty() {
             wrong("no query");
         }
-        let units = columns_units(panel);
+        let units = column_units(panel);
         let unit = text(&panel["fieldConfig"]["defaults"]["unit"]);
         if !units.iter().chain([&unit]).all(|unit| UNITS.contains(unit)) {
-            wrong("no unit, or one that is not known");
+            wrong("no known unit");
         }
         if panel["type"] == "timeseries"
             && list(&panel["targets"])
@@ -44,18 +44,17 @@ pub fn looks(dashboard: &Value) -> Problems {
             wrong("a line without a legend");
         }
         for target in list(&panel["targets"]) {
-            // Loki's rules: there is no LogQL here.
             if target["datasource"]["type"] != "prometheus"
                 || target["datasource"]["uid"] != "${datasource}"
             {
-                wrong("a query that is not of the chosen Prometheus");
+                wrong("a query to another data source than the selected Prometheus");
             }
         }
     }
     problems
 }
 
-fn columns_units(panel: &Value) -> Vec<&str> {
+fn column_units(panel: &Value) -> Vec<&str> {
     list(&panel["fieldConfig"]["overrides"])
         .iter()
         .flat_map(|column| list(&column["properties"]))
@@ -64,7 +63,7 @@ fn columns_units(panel: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// The queries: parse, intervals, selection by the variables, legends.
+/// Checks the queries: syntax, windows, selection by the variables, legends.
 pub fn queries(known: &Known, dashboard: &Value) -> Problems {
     let mut problems = Vec::new();
     for (name, target, expr) in exprs_of(dashboard) {
@@ -90,7 +89,7 @@ pub fn queries(known: &Known, dashboard: &Value) -> Problems {
             let selector = match here {
                 Expr::VectorSelector(selector) => selector,
                 Expr::MatrixSelector(selector) => {
-                    // $__range is for what is true of all of it.
+                    // $__range suits aggregates over the whole range, not rates.
                     if rates_over_the_range(above, selector.range) {
                         wrong(format!("a rate over $__range: {expr}"));
                     }
@@ -124,14 +123,14 @@ fn rates_over_the_range(above: &[&Expr], range: std::time::Duration) -> bool {
         && range == std::time::Duration::from_secs(3_600)
 }
 
-/// Windows as they are written.
+/// Returns the windows as written.
 fn ranges(expr: &str) -> impl Iterator<Item = &str> {
     expr.split('[')
         .skip(1)
         .filter_map(|rest| Some(rest.split_once(']')?.0))
 }
 
-/// Thresholds of a panel about quantiles are bounds of its histogram.
+/// Checks that the thresholds of a quantile panel are bounds of its histogram.
 pub fn thresholds(known: &Known, dashboard: &Value) -> Problems {
     let mut problems = Vec::new();
     for (name, panel) in panels_of(dashboard) {
@@ -148,21 +147,21 @@ pub fn thresholds(known: &Known, dashboard: &Value) -> Problems {
             if let Some(value) = step["value"].as_f64()
                 && !bounds.contains(&value)
             {
-                problems.push(format!("panel {name:?}: threshold {value} is no bound"));
+                problems.push(format!("panel {name:?}: threshold {value} is not a bound"));
             }
         }
     }
     problems
 }
 
-/// Columns that a table shows are labels its queries have left, or values.
+/// Checks that a table's columns are labels of its queries' results, or values.
 pub fn columns(known: &Known, dashboard: &Value) -> Problems {
     let mut problems = Vec::new();
     for (name, panel) in panels_of(dashboard).filter(|(_, panel)| panel["type"] == "table") {
         let names = &panel["transformations"][1]["options"]["include"]["names"];
         for column in list(names).iter().map(text) {
             let value = column.strip_prefix("Value");
-            let there = match value.map(|id| id.trim_start_matches(" #")) {
+            let exists = match value.map(|id| id.trim_start_matches(" #")) {
                 Some("") => list(&panel["targets"]).len() == 1,
                 Some(id) => list(&panel["targets"])
                     .iter()
@@ -174,7 +173,7 @@ pub fn columns(known: &Known, dashboard: &Value) -> Problems {
                         .is_empty()
                 }),
             };
-            if !there {
+            if !exists {
                 problems.push(format!("table {name:?}: no column {column}"));
             }
         }
@@ -182,7 +181,7 @@ pub fn columns(known: &Known, dashboard: &Value) -> Problems {
     problems
 }
 
-/// No panel lies on another.
+/// Checks that no two panels overlap.
 pub fn layout(dashboard: &Value) -> Problems {
     let place = |panel: &Value| {
         ["x", "y", "w", "h"].map(|key| panel["gridPos"][key].as_u64().unwrap_or(u64::MAX / 4))

@@ -1,4 +1,4 @@
-//! How series are used.
+//! Series exist and are used correctly.
 
 use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::{Expr, VectorSelector};
@@ -7,7 +7,7 @@ use tower_runtime_health::names::Kind;
 use super::labels::{Known, name_of};
 use super::{Problems, parsed, walk};
 
-/// Everything that is wrong with an expression.
+/// Returns all problems of an expression.
 pub fn problems(known: &Known, expr: &str) -> Problems {
     let parsed = match parsed(expr) {
         Ok(parsed) => parsed,
@@ -35,11 +35,11 @@ pub fn problems(known: &Known, expr: &str) -> Problems {
     problems.iter().map(|p| format!("{p}, in {expr}")).collect()
 }
 
-/// Matched labels exist; an `le` is a bound.
+/// Checks that matched labels exist and that an `le` is a bound.
 fn matchers(known: &Known, selector: &VectorSelector) -> Problems {
     let name = name_of(selector);
     let Ok(labels) = known.of_series(name) else {
-        return vec![]; // Said already.
+        return vec![]; // Reported by `Known::of`.
     };
     let mut problems = Vec::new();
     for Matcher {
@@ -54,14 +54,14 @@ fn matchers(known: &Known, selector: &VectorSelector) -> Problems {
         if label == "le" && *op == MatchOp::Equal && value != "+Inf" {
             let bound = value.parse().ok();
             if !bounds(known, name).is_some_and(|bounds| bounds.iter().any(|b| Some(*b) == bound)) {
-                problems.push(format!("le=\"{value}\" is no bound of {name}"));
+                problems.push(format!("le=\"{value}\" is not a bound of {name}"));
             }
         }
     }
     problems
 }
 
-/// Counters only as rates, gauges never.
+/// Checks that counters are used as rates and gauges are not.
 fn type_of_use(
     known: &Known,
     selector: &VectorSelector,
@@ -78,20 +78,20 @@ fn type_of_use(
     match metric.kind {
         Kind::Gauge if rated => Some(format!("{function} of the gauge {name}")),
         Kind::Counter | Kind::Histogram if !rated => Some(format!(
-            "{name} counts up, and is used without rate or increase"
+            "{name} is a counter, and is used without rate or increase"
         )),
         _ => None,
     }
 }
 
-/// `histogram_quantile` of a `sum by (le, …)` of rates of buckets.
+/// Checks that `histogram_quantile` takes a `sum by (le, …)` of bucket rates.
 fn quantile(known: &Known, expr: &Expr) -> Option<String> {
     let Expr::Call(call) = expr else { return None };
     let sum = call.args.args.get(1)?;
     if is_sum_of_bucket_rates(known, sum) {
         None
     } else {
-        Some("histogram_quantile not of a sum by (le, …) of a rate of buckets".into())
+        Some("histogram_quantile of something other than a sum by (le, …) of bucket rates".into())
     }
 }
 
@@ -116,7 +116,7 @@ fn is_sum_of_bucket_rates(known: &Known, expr: &Expr) -> bool {
     by_le && of_rates && sum.op.to_string() == "sum"
 }
 
-/// A quantile is compared with a bound of its histogram.
+/// Checks that a quantile is compared with a bound of its histogram.
 fn threshold(known: &Known, expr: &Expr) -> Option<String> {
     let Expr::Binary(comparison) = expr else {
         return None;
@@ -128,10 +128,10 @@ fn threshold(known: &Known, expr: &Expr) -> Option<String> {
         return None;
     };
     let bounds = quantile_bounds(known, &comparison.lhs)?;
-    (!bounds.contains(&number.val)).then(|| format!("{} is no bound", number.val))
+    (!bounds.contains(&number.val)).then(|| format!("{} is not a bound", number.val))
 }
 
-/// Bounds of the histogram that an expression is a quantile of.
+/// Returns the bounds of the histogram of which an expression is a quantile.
 pub fn quantile_bounds(known: &Known, expr: &Expr) -> Option<&'static [f64]> {
     let mut found = None;
     let mut quantile = false;
@@ -144,7 +144,7 @@ pub fn quantile_bounds(known: &Known, expr: &Expr) -> Option<&'static [f64]> {
     found.filter(|_| quantile)
 }
 
-/// Of a series of buckets, raw or recorded.
+/// Returns the bounds of a series of buckets, raw or recorded.
 fn bounds(known: &Known, name: &str) -> Option<&'static [f64]> {
     if let Some((metric, "_bucket")) = known.metric(name) {
         return Some(metric.buckets);
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    /// The first problem.
+    /// Returns the first problem.
     fn problem(expr: &str) -> String {
         let config = Config::default();
         let known = Known::new(&config, &crate::rules::recording(&config)).unwrap();
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn good_expressions_pass() {
+    fn correct_expressions_pass() {
         for expr in [
             "sum by (route) (rate(runtime_health_blocking_polls_total{cause=\"cpu\"}[$__rate_interval]))",
             "histogram_quantile(0.99, sum by (le) (rate(runtime_health_scheduler_lag_seconds_bucket[5m]))) > 0.05",
@@ -183,41 +183,41 @@ mod tests {
     }
 
     #[test]
-    fn bad_expressions_are_found() {
+    fn incorrect_expressions_are_reported() {
         for (expr, wrong) in [
             ("sum(", "sum("),
             ("runtime_health_worker", "does not exist"),
-            ("runtime_health_blocking_polls_total", "counts up"),
-            ("sum(runtime_health_blocking_polls_total)", "counts up"),
+            ("runtime_health_blocking_polls_total", "is a counter"),
+            ("sum(runtime_health_blocking_polls_total)", "is a counter"),
             (
                 "max_over_time(runtime_health_blocking_polls_total[5m])",
-                "counts up",
+                "is a counter",
             ),
             ("rate(runtime_health_workers[5m])", "rate of the gauge"),
             ("runtime_health_workers{route=\"/\"}", "no label route"),
             (
                 "rate(runtime_health_poll_duration_seconds_bucket{le=\"0.02\"}[5m])",
-                "is no bound",
+                "is not a bound",
             ),
             (
                 "histogram_quantile(0.9, rate(runtime_health_poll_duration_seconds_bucket[5m]))",
-                "not of a sum by (le, …)",
+                "other than a sum by (le, …)",
             ),
             (
                 "histogram_quantile(0.9, sum by (job) (rate(runtime_health_poll_duration_seconds_bucket[5m])))",
-                "not of a sum by (le, …)",
+                "other than a sum by (le, …)",
             ),
             (
                 "histogram_quantile(0.9, max by (le) (rate(runtime_health_poll_duration_seconds_bucket[5m])))",
-                "not of a sum by (le, …)",
+                "other than a sum by (le, …)",
             ),
             (
                 "histogram_quantile(0.9, sum by (le) (increase(runtime_health_poll_duration_seconds_bucket[5m])))",
-                "not of a sum by (le, …)",
+                "other than a sum by (le, …)",
             ),
             (
                 "histogram_quantile(0.9, sum by (le) (rate(runtime_health_poll_duration_seconds_bucket[5m]))) > 0.3",
-                "0.3 is no bound",
+                "0.3 is not a bound",
             ),
         ] {
             assert!(problem(expr).contains(wrong), "{expr}: {:?}", problem(expr));

@@ -1,4 +1,4 @@
-//! Each rule, held against a file that breaks it.
+//! Each check rejects a file that breaks it.
 
 use serde_json::{Value, json};
 
@@ -7,9 +7,9 @@ use super::links;
 use crate::config::Config;
 use crate::{dashboards, rules};
 
-/// A change to a good dashboard, and what should be said to it.
+/// Applies one change at a time to a correct dashboard.
 #[test]
-fn what_is_wrong_with_a_dashboard_is_found() {
+fn a_broken_dashboard_is_rejected() {
     let all = all();
     let uids = uids(&all);
     let uids: Vec<_> = uids.iter().map(String::as_str).collect();
@@ -22,13 +22,13 @@ fn what_is_wrong_with_a_dashboard_is_found() {
         (
             "/panels/1/datasource/uid",
             json!("abc"),
-            "chosen data source",
+            "not the selected data source",
         ),
         ("/panels/1/targets", json!([]), "no query"),
         (
             "/panels/1/targets/0/datasource/type",
             json!("loki"),
-            "chosen Prometheus",
+            "selected Prometheus",
         ),
         (
             "/panels/1/fieldConfig/defaults/unit",
@@ -64,24 +64,24 @@ fn what_is_wrong_with_a_dashboard_is_found() {
         (
             "/panels/1/targets/0/legendFormat",
             json!("{{route}}"),
-            "no such label is left",
+            "no such label",
         ),
         (
             "/panels/3/fieldConfig/defaults/thresholds/steps/1/value",
             json!(0.3),
-            "0.3 is no bound",
+            "0.3 is not a bound",
         ),
         ("/panels/2/gridPos/x", json!(0), "overlap"),
         ("/templating/list/0/query", json!("loki"), "data source"),
-        ("/templating/list/3/refresh", json!(1), "not renewed"),
+        ("/templating/list/3/refresh", json!(1), "not refreshed"),
         (
             "/templating/list/4/query",
             json!("label_values(up, instance)"),
             "does not follow job",
         ),
         ("/templating/list/1/allValue", json!(".+"), "All of cluster"),
-        ("/links/0/url", json!("/d/nothing"), "no dashboard"),
-        ("/editable", json!(true), "editable"),
+        ("/links/0/url", json!("/d/nothing"), "not a dashboard"),
+        ("/editable", json!(true), "is editable"),
     ];
     assert!(route["panels"][panel]["type"] == "stat");
     for (path, value, wrong) in bad {
@@ -102,18 +102,18 @@ fn what_is_wrong_with_a_dashboard_is_found() {
 }
 
 #[test]
-fn what_is_wrong_with_an_alert_is_found() {
+fn a_broken_alert_is_rejected() {
     let alerts = rules::alerting(&Config::default());
     let uid = [dashboards::INSTANCE];
     for (path, value, wrong) in [
-        ("/for", json!("0s"), "no for"),
-        ("/labels/severity", json!("bad"), "no severity"),
+        ("/for", json!("0s"), "no `for`"),
+        ("/labels/severity", json!("bad"), "no valid severity"),
         (
             "/annotations/summary",
             json!("{{ $labels.route }}."),
             "no such label",
         ),
-        ("/annotations/description", json!("x"), "no sentence"),
+        ("/annotations/description", json!("x"), "not a sentence"),
         (
             "/annotations/runbook_url",
             json!("https://a/b#c"),

@@ -1,16 +1,16 @@
-//! The rules of Grafana's dashboard-linter about variables and the dashboard.
+//! The rules of Grafana's dashboard-linter for variables and the dashboard.
 
 use serde_json::Value;
 
 use super::labels::Known;
 use super::{Problems, list, text};
 
-/// Names of Grafana's own.
+/// Whether Grafana defines the variable.
 fn is_builtin(name: &str) -> bool {
     name.starts_with("__")
 }
 
-/// The data source, the chained ones, `route` where there is one.
+/// Checks the variables: data source, the chained ones, and `route` if present.
 pub fn problems(known: &Known, dashboard: &Value) -> Problems {
     let mut problems = Vec::new();
     let variables = list(&dashboard["templating"]["list"]);
@@ -50,13 +50,13 @@ pub fn problems(known: &Known, dashboard: &Value) -> Problems {
             wrong("not multi with All");
         }
         if variable["refresh"] != 2 {
-            wrong("not renewed when the time range changes");
+            wrong("not refreshed when the time range changes");
         }
         if variable["datasource"]["uid"] != "${datasource}" {
-            wrong("not of the chosen data source");
+            wrong("not from the selected data source");
         }
         if text(&variable["label"]).to_lowercase() != name {
-            wrong("no label, or another's");
+            wrong("a label that is not its name");
         }
         match selector(text(&variable["query"])) {
             Some((selector, label)) => {
@@ -68,15 +68,15 @@ pub fn problems(known: &Known, dashboard: &Value) -> Problems {
         }
     }
     if dashboard["editable"] != false {
-        problems.push("editable".into());
+        problems.push("the dashboard is editable".into());
     }
     if dashboard["schemaVersion"] != 39 || dashboard["graphTooltip"] != 1 {
-        problems.push("not schema 39 with a shared crosshair".into());
+        problems.push("not schema 39, or no shared crosshair".into());
     }
     problems
 }
 
-/// Of `label_values(SELECTOR, LABEL)`.
+/// Splits `label_values(SELECTOR, LABEL)`.
 fn selector(query: &str) -> Option<(&str, &str)> {
     query
         .strip_prefix("label_values(")?
@@ -84,13 +84,13 @@ fn selector(query: &str) -> Option<(&str, &str)> {
         .rsplit_once(", ")
 }
 
-/// Used and not defined, or defined and not used.
+/// Reports variables that are used but not defined, or defined but not used.
 pub fn usage(dashboard: &Value) -> Problems {
     let defined: Vec<&str> = list(&dashboard["templating"]["list"])
         .iter()
         .map(|variable| text(&variable["name"]))
         .collect();
-    // Links carry variables along, which is no use of them.
+    // A link that passes a variable on does not count as a use.
     let mut users = vec![
         dashboard["panels"].clone(),
         dashboard["annotations"].clone(),
@@ -120,7 +120,7 @@ fn queries_of_variables(dashboard: &Value) -> impl Iterator<Item = String> {
         .flat_map(|variable| references(text(&variable["query"])))
 }
 
-/// `$name`, `${name}`, `${name:format}`.
+/// Returns the names in `$name`, `${name}` and `${name:format}`.
 fn references(text: &str) -> Vec<String> {
     text.split('$')
         .skip(1)

@@ -1,14 +1,19 @@
-//! The rooms of the library, and the law between them: `cargo run -p xtask -- rooms`.
+//! The rooms of the library, and the rules for imports between them:
+//! `cargo run -p xtask -- rooms`.
 //!
-//! A room is a module of the crate's root. It may use rooms below it and, on its own floor,
-//! those named before it, so no arrow can close a cycle. Between files there is no cycle
-//! either, but for those named in [`PAIRS`]. What is compiled for tests alone is exempt.
+//! A room is a module of the crate's root. It may use rooms on lower floors and, on its own
+//! floor, those listed before it, so no arrow can close a cycle. There is no cycle between
+//! files either, except for those named in [`PAIRS`]. Code that is compiled only for tests is
+//! exempt.
 //!
 //! | file | what |
 //! |---|---|
 //! | `tree` | the modules: what each defines, imports and mentions |
-//! | `resolve` | from a path to the file that defines what it names |
+//! | `collector`, `items` | how a file's syntax fills the tree |
+//! | `resolve` | finds the file that defines what a path names |
 
+mod collector;
+mod items;
 mod resolve;
 #[cfg(test)]
 mod tests;
@@ -20,7 +25,7 @@ use std::path::{Path, PathBuf};
 use resolve::Arrow;
 use tree::Tree;
 
-/// From the ground up; ARCHITECTURE.md draws them.
+/// From the lowest floor to the highest. ARCHITECTURE.md has a drawing.
 const FLOORS: &[&[&str]] = &[
     &["sync", "sys", "model", "error", "options", "clock"],
     &["slot", "recorder", "route", "pool_tasks"],
@@ -33,8 +38,8 @@ const FLOORS: &[&[&str]] = &[
     &["handle"],
 ];
 
-/// Rooms that run within a request's poll. They read no memory, make no file and render
-/// nothing: of `sys` they use only what [`HOT_SYS`] names.
+/// Rooms that run within a request's poll. They do not read other threads' memory, open
+/// files or render text. Of `sys` they use only the items in [`HOT_SYS`].
 const HOT: &[&str] = &[
     "slot",
     "recorder",
@@ -51,7 +56,7 @@ const NOT_HOT: &[&str] = &["capture", "export"];
 /// Files that may name each other: a type and its builder.
 const PAIRS: &[[&str; 2]] = &[["handle/builder.rs", "handle/runtime_health.rs"]];
 
-/// Prints what each room uses, and fails on an arrow that the law forbids.
+/// Prints what each room uses, and fails on an arrow that breaks the rules.
 pub fn run() -> crate::Result<()> {
     let tree = library()?;
     let mut uses: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -73,11 +78,15 @@ pub fn run() -> crate::Result<()> {
             );
         }
     }
-    let broken = broken_laws(&tree, FLOORS, PAIRS);
-    if broken.is_empty() {
+    let violations = violations(&tree, FLOORS, PAIRS);
+    if violations.is_empty() {
         return Ok(());
     }
-    Err(format!("the law of the rooms is broken:\n{}", broken.join("\n")).into())
+    Err(format!(
+        "imports break the rules of the rooms:\n{}",
+        violations.join("\n")
+    )
+    .into())
 }
 
 fn library() -> crate::Result<Tree> {
@@ -85,29 +94,29 @@ fn library() -> crate::Result<Tree> {
     Tree::read(&|file| std::fs::read_to_string(source.join(file)).ok())
 }
 
-/// What is wrong, a line each.
-fn broken_laws(tree: &Tree, floors: &[&[&str]], pairs: &[[&str; 2]]) -> Vec<String> {
+/// Returns one line for each violation.
+fn violations(tree: &Tree, floors: &[&[&str]], pairs: &[[&str; 2]]) -> Vec<String> {
     let arrows = tree.arrows();
-    let mut broken = unknown_rooms(tree, floors);
-    broken.extend(arrows.iter().filter_map(|arrow| runs_up(arrow, floors)));
-    broken.extend(arrows.iter().filter_map(leaves_the_hot_path));
-    broken.extend(cycles(&arrows, pairs));
-    broken
+    let mut found = unknown_rooms(tree, floors);
+    found.extend(arrows.iter().filter_map(|arrow| runs_up(arrow, floors)));
+    found.extend(arrows.iter().filter_map(leaves_the_hot_path));
+    found.extend(cycles(&arrows, pairs));
+    found
 }
 
 fn unknown_rooms(tree: &Tree, floors: &[&[&str]]) -> Vec<String> {
     let known: BTreeSet<&str> = floors.iter().copied().flatten().copied().collect();
-    let there: BTreeSet<&str> = tree
+    let present: BTreeSet<&str> = tree
         .modules
         .iter()
         .filter(|(path, module)| path.len() == 1 && !module.files.contains(Path::new("lib.rs")))
         .filter_map(|(path, _)| path.first().map(String::as_str))
         .collect();
-    let unplaced = there
+    let unplaced = present
         .difference(&known)
         .map(|room| format!("room `{room}` has no floor"));
     let missing = known
-        .difference(&there)
+        .difference(&present)
         .map(|room| format!("there is no room `{room}`"));
     unplaced.chain(missing).collect()
 }
@@ -144,7 +153,7 @@ fn leaves_the_hot_path(arrow: &Arrow) -> Option<String> {
     })
 }
 
-/// Files that use each other, over any number of steps.
+/// Finds files that use each other, directly or through other files.
 fn cycles(arrows: &BTreeSet<Arrow>, pairs: &[[&str; 2]]) -> Vec<String> {
     let mut uses: BTreeMap<&PathBuf, BTreeSet<&PathBuf>> = BTreeMap::new();
     for arrow in arrows {

@@ -1,19 +1,19 @@
-//! From a path in a file to the file that defines what it names, through re-exports.
+//! Finds the file that defines what a path names, through re-exports.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::tree::{Module, ModulePath, Tree};
 
-/// A use of one file's item by another file.
+/// The use of an item of one file by another file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Arrow {
     pub from: PathBuf,
     pub to: PathBuf,
-    /// The rooms they are in: modules of the crate's root.
+    /// The rooms of the two files: modules of the crate's root.
     pub from_room: String,
     pub to_room: String,
-    /// What is used, as the defining module calls it; empty for a module itself.
+    /// The name of the used item in the defining module; empty for a module itself.
     pub item: String,
 }
 
@@ -25,7 +25,7 @@ struct Definition {
 }
 
 impl Tree {
-    /// Every use of another file's item, but for the root's.
+    /// Returns every use of another file's item. The crate's root is exempt.
     pub fn arrows(&self) -> BTreeSet<Arrow> {
         let mut arrows = BTreeSet::new();
         for (from, file) in &self.files {
@@ -51,7 +51,8 @@ impl Tree {
         arrows
     }
 
-    /// A path of one segment counts only if it is imported: else it may be a variable.
+    /// Resolves a mention. A single segment counts only if it is imported, because
+    /// otherwise it may be a variable.
     fn mentioned(&self, module: &ModulePath, path: &[String]) -> Option<Definition> {
         match path {
             [name] => {
@@ -93,7 +94,7 @@ impl Tree {
             found = self
                 .step(&within, name, depth)
                 .unwrap_or_else(|| Definition {
-                    // Made by a macro: defined where the path has led.
+                    // A macro defines the item, in the module that the path leads to.
                     module: within,
                     item: name.clone(),
                 });
@@ -101,9 +102,9 @@ impl Tree {
         Some(found)
     }
 
-    /// What a name means within a module.
+    /// Resolves one name within a module.
     fn step(&self, within: &ModulePath, name: &str, depth: usize) -> Option<Definition> {
-        // Imports that name each other, as far as they can.
+        // Imports can name each other in a cycle.
         if depth > 16 {
             return None;
         }

@@ -1,18 +1,18 @@
 use super::*;
 
 #[test]
-fn the_library_keeps_the_law_of_its_rooms() {
-    let broken = broken_laws(&library().unwrap(), FLOORS, PAIRS);
-    assert!(broken.is_empty(), "{}", broken.join("\n"));
+fn the_library_keeps_the_rules_of_its_rooms() {
+    let found = violations(&library().unwrap(), FLOORS, PAIRS);
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// Two rooms, `low` of two files and `top`.
-fn broken_in(files: &[(&str, &str)]) -> Vec<String> {
+/// Checks a crate of two rooms: `low` with two files, and `top`.
+fn violations_in(files: &[(&str, &str)]) -> Vec<String> {
     let tree = Tree::read(&|path| {
         let found = files.iter().find(|(name, _)| Path::new(name) == path);
         found.map(|(_, source)| (*source).to_owned())
     });
-    broken_laws(&tree.unwrap(), &[&["low"], &["top"]], &[])
+    violations(&tree.unwrap(), &[&["low"], &["top"]], &[])
 }
 
 const ROOT: (&str, &str) = ("lib.rs", "mod low; mod top; pub use top::Top;");
@@ -31,19 +31,19 @@ fn with(changed: (&'static str, &'static str)) -> Vec<String> {
             *file = changed;
         }
     }
-    broken_in(&files)
+    violations_in(&files)
 }
 
 #[test]
-fn arrows_that_run_down_are_kept() {
-    assert_eq!(broken_in(&[ROOT, LOW, TOP, A, B]), [""; 0]);
+fn imports_from_lower_floors_are_accepted() {
+    assert_eq!(violations_in(&[ROOT, LOW, TOP, A, B]), [""; 0]);
 }
 
 #[test]
-fn an_import_that_runs_up_is_found() {
+fn an_upward_import_is_reported() {
     for upward in [
         "use crate::top::Top; pub(crate) struct A(Top);",
-        // Through the root's re-export.
+        // Through a re-export of the root.
         "use crate::{low, Top as T}; pub(crate) struct A(T);",
         "use super::super::top::*; pub(crate) struct A(Top);",
         // Without an import.
@@ -51,19 +51,19 @@ fn an_import_that_runs_up_is_found() {
         "pub(crate) struct A; fn f() { let _ = vec![crate::top::Top::new()]; }",
         "pub(crate) struct A; fn f() { use crate::top::Top; }",
     ] {
-        let broken = with(("low/a.rs", upward));
+        let found = with(("low/a.rs", upward));
         assert!(
-            broken[0].contains("`top` is not below `low`"),
-            "{upward}: {broken:?}"
+            found[0].contains("`top` is not below `low`"),
+            "{upward}: {found:?}"
         );
     }
 }
 
 #[test]
-fn a_cycle_of_files_is_found_through_re_exports() {
-    let broken = with(("low/a.rs", "use super::B; pub(crate) struct A(Box<B>);"));
+fn a_cycle_between_files_is_reported_through_re_exports() {
+    let found = with(("low/a.rs", "use super::B; pub(crate) struct A(Box<B>);"));
     assert_eq!(
-        broken,
+        found,
         [
             "cycle: low/a.rs uses low/b.rs",
             "cycle: low/b.rs uses low/a.rs"
@@ -72,18 +72,18 @@ fn a_cycle_of_files_is_found_through_re_exports() {
 }
 
 #[test]
-fn what_is_compiled_for_tests_alone_may_use_anything() {
+fn code_compiled_only_for_tests_may_use_anything() {
     let source = "pub(crate) struct A; #[cfg(test)] mod tests { use crate::top::Top; }";
     assert_eq!(with(("low/a.rs", source)), [""; 0]);
 }
 
 #[test]
-fn a_room_without_a_floor_is_found() {
-    let broken = broken_in(&[
+fn a_room_without_a_floor_is_reported() {
+    let found = violations_in(&[
         ("lib.rs", "mod low; mod top; mod new;"),
         ("low/mod.rs", ""),
         ("top.rs", ""),
         ("new.rs", ""),
     ]);
-    assert_eq!(broken, ["room `new` has no floor"]);
+    assert_eq!(found, ["room `new` has no floor"]);
 }

@@ -16,4 +16,4 @@ echo
 echo "### The watchdog"
 echo
 echo "With a service under one client's load, at the default threshold:"
-measure --test watching -- --nocapture | grep 'of a core'
+measure --test exclusive -- watchdog_cost:: --nocapture | grep 'of a core'

@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 /// [`RuntimeHealth::observe_runtime`](crate::RuntimeHealth::observe_runtime) failed.
 ///
 /// Its text names what to change; [`source`](StdError::source) has the underlying error, which
-/// the text does not repeat. Nothing is left running when it is returned.
+/// the text does not repeat. `Debug` writes both, so that a `main` that returns it says why it
+/// ended. Nothing is left running when it is returned.
 ///
 /// ```
 /// use std::error::Error as _;
@@ -21,10 +22,10 @@ use std::net::SocketAddr;
 /// assert!(error.is_bind());
 /// assert!(error.to_string().starts_with("cannot serve metrics on 127.0.0.1"));
 /// assert!(error.source().unwrap().to_string().contains("in use"));
+/// assert!(format!("{error:?}").contains("free address: "), "{error:?}");
 /// # }
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct Error {
     kind: Kind,
 }
@@ -107,6 +108,19 @@ impl Error {
 impl From<Kind> for Error {
     fn from(kind: Kind) -> Self {
         Self { kind }
+    }
+}
+
+/// The text, and that of each source behind a colon.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut source = self.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
     }
 }
 

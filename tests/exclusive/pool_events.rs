@@ -1,9 +1,8 @@
 //! The log events of a saturated pool: one when saturation begins, one when it ends.
 
-use std::time::Duration;
-
 use tower_runtime_health::RuntimeHealth;
 
+use crate::gate::Gate;
 use crate::isolation::exclusive;
 use crate::log;
 use crate::support::{DEADLINE, two_workers, wait_for};
@@ -32,19 +31,22 @@ fn saturation_is_logged_once_when_it_begins_and_once_when_it_ends() {
         .observe_runtime(runtime.handle(), RUNTIME)
         .start()
         .unwrap();
-    let run = || {
+    // The pool stays saturated until `is_seen`, however late the pool monitor samples it.
+    let saturate = |is_seen: &dyn Fn() -> bool| {
         let _entered = runtime.enter();
+        let gate = Gate::default();
         let task = |_| {
-            health.spawn_blocking_as("nightly", || {
-                std::thread::sleep(Duration::from_millis(100));
-            })
+            let gate = gate.clone();
+            health.spawn_blocking_as("nightly", move || gate.wait())
         };
         let tasks: Vec<_> = (0..TASKS).map(task).collect();
+        wait_for(DEADLINE, is_seen);
+        gate.open();
         for task in tasks {
             runtime.block_on(task).unwrap();
         }
     };
-    run();
+    saturate(&|| !logged("the blocking pool is saturated").is_empty());
     wait_for(DEADLINE, || !logged("no longer saturated").is_empty());
     let began = logged("the blocking pool is saturated");
     assert_eq!(began.len(), 1, "{began:#?}");
@@ -66,7 +68,7 @@ fn saturation_is_logged_once_when_it_begins_and_once_when_it_ends() {
     }
 
     // Again, within `log_interval`: another finding, and no more events.
-    run();
+    saturate(&|| health.pool_findings().len() == 2);
     wait_for(DEADLINE, || {
         let findings = health.pool_findings();
         findings.len() == 2 && findings.iter().all(|finding| finding.is_over)

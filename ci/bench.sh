@@ -11,9 +11,6 @@ cd "$(dirname "$0")/../bench"
 step() { printf '\n--- %s\n' "$*"; "$@"; }
 bin() { step "target/release/$@"; }
 
-# The rivals that observe every task of a runtime need tokio's unstable figures.
-unstable() { RUSTFLAGS="--cfg tokio_unstable" CARGO_TARGET_DIR=target/unstable step "$@"; }
-
 untimed() {
     step cargo fmt --check
     # In the profile of the build, so that macros and build scripts are compiled once.
@@ -23,8 +20,9 @@ untimed() {
     bin instructions --check
     bin service instructions --check
     bin allocations
-    unstable cargo clippy --locked --release --features task-polls --all-targets -- -D warnings
-    unstable cargo build --locked --release --features task-polls --bin task_polls
+    # Compiled here; built and run by bench/run.sh.
+    RUSTFLAGS="--cfg tokio_unstable" CARGO_TARGET_DIR=target/unstable \
+        step cargo clippy --locked --features task-polls --bin task_polls -- -D warnings
 }
 
 timed() {
@@ -34,7 +32,6 @@ timed() {
     bin scrape --short
     bin memory --short
     bin watchdog --short
-    step target/unstable/release/task_polls --short
 }
 
 export CARGO_TARGET_DIR=target

@@ -9,6 +9,8 @@ source ci/library-copy.sh
 
 cd "$copy"
 export RUSTFLAGS="--cfg runtime_health_loom" CARGO_TARGET_DIR=$target CARGO_PROFILE_RELEASE_DEBUG=0
+# One file changes from build to build.
+export CARGO_INCREMENTAL=1
 models=(cargo test --release --lib --no-default-features)
 "${models[@]}" loom | tee models.txt
 # Of every module that has models, some were run.
